@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Target CPU of the numeric kernels. People build from source, so it is this machine's unless
+/// `GPTQD_MARCH` says otherwise (`x86-64-v3` runs on any AVX2 machine).
+let targetCPU = Context.environment["GPTQD_MARCH"] ?? "native"
+
+/// Kernels hold the pointers (see README, "Layout"); everything else is checked for memory safety.
+let kernel: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(targetCPU)"])]
+let safe: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+  name: "gptqd",
+  products: [
+    .executable(name: "gptqd", targets: ["gptqd"]),
+    .executable(name: "gptqctl", targets: ["gptqctl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(
+      url: "https://github.com/apple/swift-configuration", exact: "1.4.0",
+      traits: ["YAML", "CommandLineArguments", "Logging"]),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8"),
+
+    .target(name: "StrictJSON", swiftSettings: safe),
+    .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"], swiftSettings: kernel),
+    .target(name: "Checkpoint", dependencies: ["StrictJSON"], swiftSettings: kernel),
+    .target(name: "Tokenization", dependencies: ["StrictJSON", "CPCRE2"]),
+    .target(
+      name: "Transformer", dependencies: ["LinearAlgebra", "Checkpoint", "StrictJSON"], swiftSettings: kernel),
+    .target(
+      name: "Quantization",
+      dependencies: [
+        "LinearAlgebra", "Checkpoint", "Tokenization", "Transformer", "StrictJSON",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: kernel),
+
+    .target(name: "JobModel", dependencies: ["StrictJSON"], swiftSettings: safe),
+    .target(
+      name: "JobStore",
+      dependencies: [
+        "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
+      ], resources: [.embedInCode("Migrations/0001_jobs.sql")], swiftSettings: safe),
+    .target(
+      name: "JobRunner",
+      dependencies: [
+        "JobModel", "JobStore",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: safe),
+    .target(
+      name: "Service",
+      dependencies: [
+        "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: safe),
+    .executableTarget(
+      name: "gptqd",
+      dependencies: [
+        "Service", .product(name: "Logging", package: "swift-log"), .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: safe),
+    .executableTarget(
+      name: "gptqctl",
+      dependencies: [
+        "JobModel", "StrictJSON",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: safe),
+  ],
+  swiftLanguageModes: [.v6]
+)

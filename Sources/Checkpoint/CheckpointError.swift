@@ -1,0 +1,54 @@
+/// What is wrong with a checkpoint's files.
+public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
+  case cannotRead(file: String, reason: String)
+  case cannotWrite(file: String, reason: String)
+  case tooShort(file: String, bytes: Int)
+  case headerTooLong(file: String, headerBytes: UInt64, fileBytes: Int)
+  case invalidHeader(file: String, reason: String)
+  case invalidTensor(file: String, tensor: String, reason: String)
+  case overlap(file: String, tensor: String, other: String)
+  case unusedBytes(file: String, range: Range<Int>)
+  case noWeights(folder: String)
+  case invalidIndex(reason: String)
+  case missingShard(file: String, tensors: Int)
+  case missingTensor(String)
+  case missingFromShard(tensor: String, file: String)
+  case doubledTensor(String, files: [String])
+  case notFloatingPoint(tensor: String, type: ScalarType)
+  /// A writer was given something else than it was told.
+  case wrongTensor(expected: String?, found: String)
+  case wrongByteCount(tensor: String, expected: Int, found: Int)
+
+  private static let again = "the file is damaged or incomplete; get it again"
+
+  public var description: String {
+    switch self {
+    case .cannotRead(let file, let reason): "\(file) can't be read: \(reason)"
+    case .cannotWrite(let file, let reason): "\(file) can't be written: \(reason)"
+    case .tooShort(let file, let bytes):
+      "\(file) has \(bytes) bytes, too few for a safetensors header; \(Self.again)"
+    case .headerTooLong(let file, let headerBytes, let fileBytes):
+      "\(file) announces a header of \(headerBytes) bytes, but has \(fileBytes) bytes (a header may have 100,000,000); \(Self.again)"
+    case .invalidHeader(let file, let reason): "\(file): the safetensors header is \(reason); \(Self.again)"
+    case .invalidTensor(let file, let tensor, let reason): "\(file): tensor \(tensor) \(reason); \(Self.again)"
+    case .overlap(let file, let tensor, let other): "\(file): tensors \(other) and \(tensor) share bytes; \(Self.again)"
+    case .unusedBytes(let file, let range):
+      "\(file): bytes \(range.lowerBound) to \(range.upperBound) of the data belong to no tensor; \(Self.again)"
+    case .noWeights(let folder):
+      "\(folder) holds neither model.safetensors nor model.safetensors.index.json; convert the weights to safetensors"
+    case .invalidIndex(let reason): "model.safetensors.index.json \(reason); get it again"
+    case .missingShard(let file, let tensors):
+      "the shard \(file), which should hold \(tensors) tensors, isn't there; the download is incomplete"
+    case .missingTensor(let tensor): "the checkpoint has no tensor \(tensor); config.json describes another model, or a file is missing"
+    case .missingFromShard(let tensor, let file):
+      "the index says that \(file) holds tensor \(tensor), which it doesn't; index and shards are of different versions"
+    case .doubledTensor(let tensor, let files): "tensor \(tensor) is in \(files.joined(separator: " and in ")); remove one of them"
+    case .notFloatingPoint(let tensor, let type):
+      "tensor \(tensor) has type \(type.rawValue); weights are read from F32, F16 and BF16"
+    case .wrongTensor(let expected, let found):
+      "tensor \(found) was written where \(expected ?? "the end of the file") was due"
+    case .wrongByteCount(let tensor, let expected, let found):
+      "tensor \(tensor) has \(expected) bytes, \(found) were written"
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import StrictJSON
+
+/// A checkpoint in Hugging Face layout: `model.safetensors`, or shards with `model.safetensors.index.json`.
+public struct CheckpointFolder: Sendable {
+  public let folder: URL
+  /// Names of the weight files, sorted.
+  public let files: [String]
+  /// Names of all tensors, sorted.
+  public let tensorNames: [String]
+  private let opened: [SafetensorsFile]
+  /// Which of `opened` holds a tensor.
+  private let locations: [ExactString: Int]
+
+  private static let singleFile = "model.safetensors"
+  private static let indexFile = "model.safetensors.index.json"
+
+  /// Opens and checks all weight files.
+  ///
+  /// - Throws: `CheckpointError`.
+  public init(_ folder: URL) throws(CheckpointError) {
+    self.folder = folder
+    let promised: [String: [String]]?
+    if FileManager.default.fileExists(atPath: folder.appending(component: Self.singleFile).path) {
+      files = [Self.singleFile]
+      promised = nil
+    } else if FileManager.default.fileExists(atPath: folder.appending(component: Self.indexFile).path) {
+      let shards = try Self.shards(folder.appending(component: Self.indexFile))
+      files = shards.keys.sorted()
+      promised = shards
+    } else {
+      throw .noWeights(folder: folder.lastPathComponent)
+    }
+    var opened: [SafetensorsFile] = []
+    var locations: [ExactString: Int] = [:]
+    for (index, file) in files.enumerated() {
+      let url = folder.appending(component: file)
+      if let promised, !FileManager.default.fileExists(atPath: url.path) {
+        throw .missingShard(file: file, tensors: promised[file]?.count ?? 0)
+      }
+      let shard = try SafetensorsFile(url)
+      for tensor in shard.tensors {
+        if let other = locations.updateValue(index, forKey: ExactString(tensor.name)) {
+          throw .doubledTensor(tensor.name, files: [files[other], file])
+        }
+      }
+      for tensor in promised?[file] ?? [] where !shard.contains(tensor) { throw .missingFromShard(tensor: tensor, file: file) }
+      opened.append(shard)
+    }
+    self.opened = opened
+    self.locations = locations
+    tensorNames = locations.keys.map(\.string).sorted()
+  }
+
+  /// The tensors that each shard should hold.
+  private static func shards(_ index: URL) throws(CheckpointError) -> [String: [String]] {
+    let json: JSONValue
+    do {
+      json = try JSONValue(parsing: Array(Data(contentsOf: index)))
+    } catch let error as JSONSyntaxError {
+      throw .invalidIndex(reason: "is \(error)")
+    } catch {
+      throw .cannotRead(file: indexFile, reason: error.localizedDescription)
+    }
+    guard let weightMap = json["weight_map"]?.objectValue else { throw .invalidIndex(reason: "has no object weight_map") }
+    guard !weightMap.isEmpty else { throw .invalidIndex(reason: "has an empty weight_map") }
+    var shards: [String: [String]] = [:]
+    for (tensor, file) in weightMap.members {
+      guard let file = file.stringValue else { throw .invalidIndex(reason: "has no file name for tensor \(tensor)") }
+      guard !file.contains("/"), !file.contains("\0"), file.hasSuffix(".safetensors") else {
+        throw .invalidIndex(reason: "names \"\(file.prefix(120))\" for tensor \(tensor), which isn't a plain .safetensors file name")
+      }
+      shards[file, default: []].append(tensor)
+    }
+    return shards
+  }
+
+  public func contains(_ name: String) -> Bool { locations[ExactString(name)] != nil }
+
+  /// - Throws: `CheckpointError.missingTensor`.
+  public func info(_ name: String) throws(CheckpointError) -> TensorInfo { try file(of: name).info(name) }
+
+  /// Lends a tensor's bytes, valid inside `body` only.
+  public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+    try file(of: name).withBytes(of: name, body)
+  }
+
+  /// Tells the kernel that the tensor's pages needn't stay in memory.
+  public func releaseCachedPages(of name: String) { (try? file(of: name))?.releaseCachedPages(of: name) }
+
+  private func file(of name: String) throws(CheckpointError) -> SafetensorsFile {
+    guard let location = locations[ExactString(name)] else { throw .missingTensor(name) }
+    return opened[location]
+  }
+}

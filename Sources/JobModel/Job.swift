@@ -1,0 +1,112 @@
+import Foundation
+
+/// A quantization job as clients see it.
+public struct Job: Codable, Sendable, Hashable, Identifiable {
+  public let id: JobID
+  public var status: JobStatus
+  /// What a running job is doing.
+  public var stage: Stage?
+  public let createdAt: Date
+  public var startedAt: Date?
+  public var finishedAt: Date?
+  /// How often the job was started.
+  public var attempt: Int
+  /// Grows with every change of the job; the `ETag` of its representation.
+  public var version: Int
+  public let request: JobRequest
+  public var progress: Progress?
+  /// A layer of the result is worse than the request asked for; `warnings` name it.
+  public var degraded: Bool
+  public var warnings: [String]
+  public var result: ArtifactManifest?
+  public var report: Report?
+  public var error: Failure?
+
+  public enum Stage: String, Codable, Sendable, CaseIterable {
+    /// Reading the model and tokenizing the data.
+    case preparing
+    case quantizing
+    /// Measuring perplexity before and after.
+    case evaluating
+    /// Writing and verifying the checkpoint.
+    case publishing
+  }
+
+  public struct Progress: Codable, Sendable, Hashable {
+    /// The layer last begun.
+    public var layer: String?
+    /// Layers finished.
+    public var done: Int
+    public var total: Int
+    /// Part of the whole work that is done, 0 to 1, evaluation and writing included.
+    public var fraction: Double
+    public var etaSeconds: Double?
+
+    public init(layer: String? = nil, done: Int, total: Int, fraction: Double, etaSeconds: Double? = nil) {
+      self.layer = layer
+      self.done = done
+      self.total = total
+      self.fraction = fraction
+      self.etaSeconds = etaSeconds
+    }
+  }
+
+  /// What the job measured over the whole model.
+  public struct Report: Codable, Sendable, Hashable {
+    /// exp of the mean negative log likelihood of a token, source checkpoint.
+    public var perplexityBefore: Double?
+    /// The same of the result, read back from its packed tensors.
+    public var perplexityAfter: Double?
+    /// Tokens predicted in each of the two.
+    public var evaluationTokens: Int?
+    /// Tokens that entered the Hessians.
+    public var calibrationTokens: Int?
+    public var layers: Int
+    /// Mean over the layers.
+    public var meanRelativeLoss: Double?
+    public var seconds: Double
+
+    public init(
+      perplexityBefore: Double? = nil, perplexityAfter: Double? = nil, evaluationTokens: Int? = nil,
+      calibrationTokens: Int? = nil, layers: Int, meanRelativeLoss: Double? = nil, seconds: Double
+    ) {
+      self.perplexityBefore = perplexityBefore
+      self.perplexityAfter = perplexityAfter
+      self.evaluationTokens = evaluationTokens
+      self.calibrationTokens = calibrationTokens
+      self.layers = layers
+      self.meanRelativeLoss = meanRelativeLoss
+      self.seconds = seconds
+    }
+  }
+
+  /// Why a job failed and what its owner can do.
+  public struct Failure: Codable, Sendable, Hashable, Error {
+    /// Stable name, such as `not_positive_definite`.
+    public var code: String
+    public var layer: String?
+    public var cause: AttemptRecord.Cause?
+    public var detail: String
+    public var advice: String?
+
+    public init(code: String, layer: String? = nil, cause: AttemptRecord.Cause? = nil, detail: String, advice: String? = nil) {
+      self.code = code
+      self.layer = layer
+      self.cause = cause
+      self.detail = detail
+      self.advice = advice
+    }
+  }
+
+  /// A newly submitted job: queued, version 1.
+  public init(id: JobID, request: JobRequest, createdAt: Date, warnings: [String] = []) {
+    self.id = id
+    self.status = .queued
+    self.createdAt = createdAt
+    self.attempt = 0
+    self.version = 1
+    self.request = request
+    self.degraded = false
+    self.warnings = warnings
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import GRDB
+import JobModel
+import StrictJSON
+
+/// Rows and records, inside a transaction.
+extension Database {
+  func job(_ id: JobID) throws -> Job? { try jobs(sql: "SELECT body FROM jobs WHERE id = ?", arguments: [id.text]).first }
+
+  /// - Throws: `JobStoreError.unknownJob`.
+  func requireJob(_ id: String) throws -> Job {
+    guard let job = try jobs(sql: "SELECT body FROM jobs WHERE id = ?", arguments: [id]).first else { throw JobStoreError.unknownJob(id) }
+    return job
+  }
+
+  func jobs(sql: String, arguments: StatementArguments = StatementArguments()) throws -> [Job] {
+    try values(Job.self, sql: sql, arguments: arguments)
+  }
+
+  /// Decodes a column of JSON.
+  func values<Value: Decodable>(_ type: Value.Type, sql: String, arguments: StatementArguments = StatementArguments()) throws -> [Value] {
+    try String.fetchAll(self, sql: sql, arguments: arguments).map { try APICoding.decode(type, from: Data($0.utf8)) }
+  }
+
+  func insert(_ job: Job) throws {
+    try execute(
+      sql: "INSERT INTO jobs (id, status, priority, version, body) VALUES (?, ?, ?, ?, ?)",
+      arguments: [job.id.text, job.status.rawValue, job.request.priority, job.version, try APICoding.text(encoding: job)])
+  }
+
+  /// Changes a job's status, with what else changes at that moment, and tells of it in an event.
+  ///
+  /// - Throws: `JobStatus.IllegalMove`.
+  @discardableResult
+  func move(_ job: Job, to status: JobStatus, at now: Date, _ change: (inout Job) -> Void = { _ in }) throws -> Job {
+    let status = try job.status.moved(to: status)
+    let moved = try update(job) { job in
+      job.status = status
+      change(&job)
+    }
+    try append(.status, to: job.id, ["status": .string(status.rawValue)], at: now)
+    return moved
+  }
+
+  /// Writes a changed job, if it is still as it was read.
+  @discardableResult
+  func update(_ job: Job, _ change: (inout Job) -> Void) throws -> Job {
+    var changed = job
+    change(&changed)
+    changed.version += 1
+    try execute(
+      sql: "UPDATE jobs SET status = ?, version = ?, body = ? WHERE id = ? AND status = ? AND version = ?",
+      arguments: [
+        changed.status.rawValue, changed.version, try APICoding.text(encoding: changed), job.id.text, job.status.rawValue, job.version,
+      ])
+    guard changesCount == 1 else { throw JobStatus.IllegalMove(from: job.status, to: changed.status) }
+    return changed
+  }
+
+  func put(_ layer: LayerRecord, of job: JobID) throws {
+    try execute(
+      sql: """
+        INSERT INTO layers (job, name, position, body) VALUES (?, ?, ?, ?)
+        ON CONFLICT (job, name) DO UPDATE SET position = excluded.position, body = excluded.body
+        """, arguments: [job.text, layer.name, layer.position, try APICoding.text(encoding: layer)])
+  }
+
+  func append(_ kind: JobEvent.Kind, to job: JobID, _ data: JSONValue, at now: Date) throws {
+    try execute(
+      sql: "INSERT INTO events (job, kind, at, data) VALUES (?, ?, ?, ?)",
+      arguments: [job.text, kind.rawValue, APICoding.text(now), data.serialized()])
+  }
+}
+
+extension JobEvent {
+  init(_ row: Row) throws {
+    let job: String = row["job"]
+    let kind: String = row["kind"]
+    guard let id = JobID(job), let kind = Kind(rawValue: kind) else { throw JobStoreError.unknownJob(job) }
+    let data: String = row["data"]
+    self.init(sequence: row["sequence"], job: id, kind: kind, at: try APICoding.date(row["at"]), data: try JSONValue(parsing: data))
+  }
+}
+
+extension APICoding {
+  static func text(encoding value: some Encodable) throws -> String { String(decoding: try encode(value), as: UTF8.self) }
+}

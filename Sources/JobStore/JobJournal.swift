@@ -1,0 +1,71 @@
+import Foundation
+import GRDB
+import JobModel
+import StrictJSON
+
+/// What a running job tells of itself, from the worker's thread: each call is a durable transaction that the thread waits for.
+public struct JobJournal: Sendable {
+  private let database: DatabasePool
+  public let job: JobID
+  /// Which start of the job this is.
+  public let attempt: Int
+
+  public init(_ repository: JobRepository, job: JobID, attempt: Int) {
+    database = repository.database
+    self.job = job
+    self.attempt = attempt
+  }
+
+  /// Replaces the job's layers by those that this start will handle. Attempts of earlier starts are kept.
+  public func begin(layers: [LayerRecord]) throws {
+    try database.write { database in
+      try database.execute(sql: "DELETE FROM layers WHERE job = ?", arguments: [job.text])
+      for layer in layers { try database.put(layer, of: job) }
+      _ = try database.update(database.requireJob(job.text)) { $0.progress = .init(done: 0, total: layers.count, fraction: 0) }
+    }
+  }
+
+  public func stage(_ stage: Job.Stage) throws {
+    try database.write { database in
+      _ = try database.update(database.requireJob(job.text)) { $0.stage = stage }
+      try database.append(.stage, to: job, ["stage": .string(stage.rawValue)], at: Date())
+    }
+  }
+
+  /// Makes no event.
+  public func progress(_ progress: Job.Progress) throws {
+    try database.write { database in
+      _ = try database.update(database.requireJob(job.text)) { $0.progress = progress }
+    }
+  }
+
+  /// Stores what became of a layer.
+  public func layer(_ layer: LayerRecord) throws {
+    try database.write { database in
+      try database.put(layer, of: job)
+      try database.append(.layer, to: job, try Self.json(layer), at: Date())
+    }
+  }
+
+  /// Adds a try at a layer to its history.
+  public func attempt(_ attempt: AttemptRecord) throws {
+    try database.write { database in
+      try database.execute(
+        sql: "INSERT INTO attempts (job, layer, cause, damping, precision, outcome, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        arguments: [
+          job.text, attempt.layer, attempt.cause?.rawValue, attempt.damping, attempt.precision.rawValue, attempt.outcome.rawValue,
+          try APICoding.text(encoding: attempt),
+        ])
+      try database.append(.attempt, to: job, try Self.json(attempt), at: attempt.at)
+    }
+  }
+
+  public func warning(_ message: String) throws {
+    try database.write { database in
+      _ = try database.update(database.requireJob(job.text)) { $0.warnings.append(message) }
+      try database.append(.warning, to: job, ["message": .string(message)], at: Date())
+    }
+  }
+
+  private static func json(_ value: some Encodable) throws -> JSONValue { try JSONValue(parsing: Array(APICoding.encode(value))) }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import GRDB
+import JobModel
+
+extension JobRepository {
+  public func job(_ id: JobID) async throws -> Job? { try await database.read { try $0.job(id) } }
+
+  /// The newest jobs first.
+  ///
+  /// - Parameters:
+  ///   - status: Only jobs in it; nil: all.
+  ///   - after: Only jobs that come after this one in the list.
+  public func jobs(status: JobStatus?, limit: Int, after: JobID?) async throws -> APIList<Job> {
+    try await database.read { database in
+      let jobs = try database.jobs(
+        sql: """
+          SELECT body FROM jobs WHERE (:status IS NULL OR status = :status) AND (:after IS NULL OR id < :after)
+          ORDER BY id DESC LIMIT :limit
+          """, arguments: ["status": status?.rawValue, "after": after?.text, "limit": limit + 1])
+      let page = Array(jobs.prefix(limit))
+      return APIList(data: page, hasMore: jobs.count > limit, lastId: page.last?.id.text)
+    }
+  }
+
+  /// In the order in which the job handles them.
+  public func layers(of id: JobID) async throws -> [LayerRecord] {
+    try await database.read { database in
+      try database.values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? ORDER BY position", arguments: [id.text])
+    }
+  }
+
+  public func layer(_ name: String, of id: JobID) async throws -> LayerRecord? {
+    try await database.read { database in
+      try database.values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? AND name = ?", arguments: [id.text, name]).first
+    }
+  }
+
+  /// In the order in which they were made.
+  ///
+  /// - Parameter layer: Only this layer's; nil: all.
+  public func attempts(of id: JobID, layer: String?) async throws -> [AttemptRecord] {
+    try await database.read { database in
+      try database.values(
+        AttemptRecord.self, sql: "SELECT body FROM attempts WHERE job = :job AND (:layer IS NULL OR layer = :layer) ORDER BY sequence",
+        arguments: ["job": id.text, "layer": layer])
+    }
+  }
+
+  /// What happened after an event, oldest first.
+  public func events(of id: JobID, after sequence: Int, limit: Int) async throws -> [JobEvent] {
+    try await database.read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT * FROM events WHERE job = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        arguments: [id.text, sequence, limit]
+      ).map(JobEvent.init)
+    }
+  }
+
+  /// How many jobs there are in each status.
+  public func counts() async throws -> [JobStatus: Int] {
+    try await database.read { database in
+      let rows = try Row.fetchAll(database, sql: "SELECT status, count(*) AS jobs FROM jobs GROUP BY status")
+      return Dictionary(uniqueKeysWithValues: rows.compactMap { row in JobStatus(rawValue: row["status"]).map { ($0, row["jobs"]) } })
+    }
+  }
+
+  /// Waits until the job's version differs from `version`, at most for `timeout`.
+  ///
+  /// - Returns: The job as it is then; nil where there is none.
+  public func waitForChange(of id: JobID, from version: Int, timeout: Duration) async throws -> Job? {
+    let changes = ValueObservation.tracking { try $0.job(id) }.values(in: database)
+    return try await withThrowingTaskGroup(of: Job?.self) { group in
+      group.addTask {
+        for try await job in changes where job?.version != version { return job }
+        return nil
+      }
+      group.addTask {
+        try await Task.sleep(for: timeout)
+        return try await self.job(id)
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+  }
+}

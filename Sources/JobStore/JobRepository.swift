@@ -1,0 +1,184 @@
+import Foundation
+import GRDB
+import JobModel
+
+/// Jobs in SQLite. Each method is one transaction that keeps the status machine; what it returns from is durable.
+public struct JobRepository: Sendable {
+  let database: DatabasePool
+
+  /// Opens or makes the database and applies the migrations that are missing.
+  ///
+  /// - Throws: `JobStoreError`.
+  public init(database file: URL) throws {
+    var configuration = Configuration()
+    configuration.label = "gptqd"
+    configuration.busyMode = .timeout(10)
+    configuration.prepareDatabase { database in
+      // FULL: a commit has reached the disk when it returns. The one writer also checkpoints; readers are read-only.
+      try database.execute(sql: "PRAGMA synchronous = FULL")
+    }
+    do {
+      database = try DatabasePool(path: file.path, configuration: configuration)
+      let migrator = Migrations.migrator
+      let unknown = try database.read { try migrator.appliedIdentifiers($0).subtracting(migrator.migrations) }
+      guard unknown.isEmpty else { throw JobStoreError.newerSchema(path: file.path, migrations: unknown.sorted()) }
+      try migrator.migrate(database)
+    } catch let error as DatabaseError {
+      switch error.resultCode {
+      case .SQLITE_NOTADB, .SQLITE_CORRUPT: throw JobStoreError.notADatabase(path: file.path)
+      default: throw JobStoreError.cannotOpen(path: file.path, reason: error.message ?? "\(error)")
+      }
+    }
+  }
+
+  /// The result of `submit`.
+  public enum Submission: Sendable {
+    case created(Job)
+    /// The same request under the same key was submitted before.
+    case replayed(Job)
+  }
+
+  /// Stores a new job.
+  ///
+  /// - Throws: `JobStoreError.idempotencyMismatch`.
+  public func submit(
+    _ request: JobRequest, layers: [LayerRecord], warnings: [String], key: IdempotencyKey?, now: Date
+  ) async throws -> Submission {
+    try await database.write { database in
+      if let key, let row = try Row.fetchOne(
+        database, sql: "SELECT fingerprint, job FROM idempotency_keys WHERE key = ?", arguments: [key.key])
+      {
+        guard row["fingerprint"] == key.fingerprint else { throw JobStoreError.idempotencyMismatch(key: key.key) }
+        return .replayed(try database.requireJob(row["job"]))
+      }
+      let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings)
+      try database.insert(job)
+      for layer in layers { try database.put(layer, of: job.id) }
+      try database.append(.status, to: job.id, ["status": .string(job.status.rawValue)], at: now)
+      if let key {
+        try database.execute(
+          sql: "INSERT INTO idempotency_keys (key, fingerprint, job, created_at) VALUES (?, ?, ?, ?)",
+          arguments: [key.key, key.fingerprint, job.id.text, APICoding.text(now)])
+      }
+      return .created(job)
+    }
+  }
+
+  /// Ends a job that waits, or asks a running one to end; one that was cancelled stays so.
+  ///
+  /// - Returns: nil where there is no such job.
+  /// - Throws: `JobStatus.IllegalMove` for a job that has ended otherwise.
+  public func requestCancel(_ id: JobID, now: Date) async throws -> Job? {
+    try await database.write { database in
+      guard let job = try database.job(id) else { return nil }
+      switch job.status {
+      case .cancelling, .cancelled: return job
+      case .queued: return try database.move(job, to: .cancelled, at: now) { $0.finishedAt = now }
+      case .running, .succeeded, .failed: return try database.move(job, to: .cancelling, at: now)
+      }
+    }
+  }
+
+  /// Starts the queued job of the highest priority, the oldest of several.
+  public func claimNext(now: Date) async throws -> Job? {
+    try await database.write { database in
+      guard let id = try String.fetchOne(
+        database, sql: "SELECT id FROM jobs WHERE status = 'queued' ORDER BY priority DESC, id LIMIT 1")
+      else { return nil }
+      return try database.move(database.requireJob(id), to: .running, at: now) { job in
+        job.attempt += 1
+        job.startedAt = job.startedAt ?? now
+        job.stage = .preparing
+        job.progress = nil
+      }
+    }
+  }
+
+  /// Puts what a daemon that is gone was running back into the queue, and ends what it was cancelling.
+  ///
+  /// - Returns: The jobs that were put back.
+  public func takeUpOrphans(now: Date) async throws -> [JobID] {
+    try await database.write { database in
+      var requeued: [JobID] = []
+      for job in try database.jobs(sql: "SELECT body FROM jobs WHERE status IN ('running', 'cancelling') ORDER BY id") {
+        if job.status == .running {
+          requeued.append(job.id)
+          try database.move(job, to: .queued, at: now) { $0.stage = nil }
+        } else {
+          try database.move(job, to: .cancelled, at: now) { $0.end(now) }
+        }
+      }
+      return requeued
+    }
+  }
+
+  /// Puts a running job back into the queue as if this start had not been; one that is being cancelled ends.
+  public func requeue(_ id: JobID, now: Date) async throws {
+    try await database.write { database in
+      let job = try database.requireJob(id.text)
+      if job.status == .cancelling {
+        try database.move(job, to: .cancelled, at: now) { $0.end(now) }
+      } else {
+        try database.move(job, to: .queued, at: now) { job in
+          job.attempt -= 1
+          job.stage = nil
+        }
+      }
+    }
+  }
+
+  /// Ends a job that was running. Cancel wins: a job that is being cancelled becomes cancelled whatever the outcome.
+  ///
+  /// - Returns: The job as it is now; where it is `cancelled`, an artifact that was published is to be removed.
+  @discardableResult
+  public func finish(_ id: JobID, _ outcome: JobOutcome, now: Date) async throws -> Job {
+    try await database.write { database in
+      let job = try database.requireJob(id.text)
+      guard job.status != .cancelling else { return try database.move(job, to: .cancelled, at: now) { $0.end(now) } }
+      switch outcome {
+      case .succeeded(let manifest, let report, let degraded):
+        return try database.move(job, to: .succeeded, at: now) { job in
+          job.end(now)
+          job.result = manifest
+          job.report = report
+          job.degraded = degraded
+          job.progress = job.progress.map { .init(done: $0.total, total: $0.total, fraction: 1, etaSeconds: 0) }
+        }
+      case .failed(let failure):
+        return try database.move(job, to: .failed, at: now) { job in
+          job.end(now)
+          job.error = failure
+        }
+      case .cancelled:
+        let cancelling = try database.move(job, to: .cancelling, at: now)
+        return try database.move(cancelling, to: .cancelled, at: now) { $0.end(now) }
+      }
+    }
+  }
+}
+
+/// How a run of a job ended.
+public enum JobOutcome: Sendable {
+  case succeeded(ArtifactManifest, Job.Report, degraded: Bool)
+  case failed(Job.Failure)
+  case cancelled
+}
+
+/// A client's `Idempotency-Key` and what it was sent with.
+public struct IdempotencyKey: Sendable, Hashable {
+  public let key: String
+  /// Of the request body.
+  public let fingerprint: String
+
+  public init(key: String, fingerprint: String) {
+    self.key = key
+    self.fingerprint = fingerprint
+  }
+}
+
+extension Job {
+  fileprivate mutating func end(_ now: Date) {
+    finishedAt = now
+    stage = nil
+  }
+}

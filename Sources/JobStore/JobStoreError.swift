@@ -1,0 +1,22 @@
+/// What keeps jobs from being stored or read.
+public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
+  case cannotOpen(path: String, reason: String)
+  case notADatabase(path: String)
+  /// The database has migrations that this program doesn't know.
+  case newerSchema(path: String, migrations: [String])
+  /// An `Idempotency-Key` was used before with another body.
+  case idempotencyMismatch(key: String)
+  case unknownJob(String)
+
+  public var description: String {
+    switch self {
+    case .cannotOpen(let path, let reason): "the database \(path) can't be opened: \(reason)"
+    case .notADatabase(let path):
+      "\(path) is damaged or no SQLite database; move it away to start with an empty one, or restore a backup"
+    case .newerSchema(let path, let migrations):
+      "the database \(path) was written by a newer gptqd (\(migrations.joined(separator: ", "))); install that version"
+    case .idempotencyMismatch(let key): "the Idempotency-Key \"\(key)\" was used before with another request"
+    case .unknownJob(let id): "there is no job \(id)"
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import GRDB
+
+/// The database's schema, one SQL file of `migrations/` after the other; GRDB remembers by name which were applied.
+enum Migrations {
+  /// Embedded in the program, in order; SwiftPM makes an identifier of a file name by replacing its first digit.
+  private static let files: [(name: String, sql: [UInt8])] = [
+    ("0001_jobs", PackageResources._001_jobs_sql)
+  ]
+
+  static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    for (name, sql) in files {
+      migrator.registerMigration(name) { database in try database.execute(sql: String(decoding: sql, as: UTF8.self)) }
+    }
+    return migrator
+  }
+}

@@ -1,0 +1,69 @@
+/// A dense row-major matrix with value semantics.
+public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
+  public let rows: Int
+  public let columns: Int
+  /// `rows × columns` values, row after row.
+  public var elements: [Scalar]
+
+  /// A matrix of zeros.
+  public init(rows: Int, columns: Int) {
+    self.init(rows: rows, columns: columns, elements: [Scalar](repeating: 0, count: rows * columns))
+  }
+
+  /// - Precondition: `elements` holds `rows × columns` values.
+  public init(rows: Int, columns: Int, elements: [Scalar]) {
+    precondition(elements.count == rows * columns, "\(rows) × \(columns) needs \(rows * columns) values, got \(elements.count)")
+    self.rows = rows
+    self.columns = columns
+    self.elements = elements
+  }
+
+  /// The same values in another precision.
+  public init<Other: BLASScalar>(_ other: Matrix<Other>) {
+    self.init(rows: other.rows, columns: other.columns, elements: other.elements.map { Scalar($0) })
+  }
+
+  public subscript(row: Int, column: Int) -> Scalar {
+    get { elements[row * columns + column] }
+    set { elements[row * columns + column] = newValue }
+  }
+
+  /// Lends a window over the whole matrix, valid inside `body` only.
+  public func withView<Result>(_ body: (MatrixView<Scalar>) throws -> Result) rethrows -> Result {
+    try elements.withUnsafeBufferPointer { buffer in
+      try body(MatrixView(base: buffer.baseAddress ?? .dangling, rows: rows, columns: columns, rowStride: columns))
+    }
+  }
+
+  /// Lends a writable window over the whole matrix, valid inside `body` only.
+  public mutating func withMutableView<Result>(_ body: (MutableMatrixView<Scalar>) throws -> Result) rethrows -> Result {
+    let (rows, columns) = (rows, columns)
+    return try elements.withUnsafeMutableBufferPointer { buffer in
+      try body(MutableMatrixView(base: buffer.baseAddress ?? .dangling, rows: rows, columns: columns, rowStride: columns))
+    }
+  }
+
+  /// Columns `order[0]`, `order[1]`, … of this matrix.
+  public func permutingColumns(_ order: [Int]) -> Matrix {
+    var result = self
+    for row in 0..<rows {
+      let start = row * columns
+      for (column, source) in order.enumerated() { result.elements[start + column] = elements[start + source] }
+    }
+    return result
+  }
+
+  public var diagonal: [Scalar] { (0..<min(rows, columns)).map { self[$0, $0] } }
+}
+
+extension UnsafePointer {
+  /// A pointer for empty matrices, never read.
+  static var dangling: UnsafePointer { UnsafePointer(UnsafeMutablePointer.dangling) }
+}
+
+extension UnsafeMutablePointer {
+  /// A pointer for empty matrices, never read or written.
+  static var dangling: UnsafeMutablePointer {
+    UnsafeMutableRawPointer(bitPattern: MemoryLayout<Pointee>.alignment).unsafelyUnwrapped.assumingMemoryBound(to: Pointee.self)
+  }
+}

@@ -1,0 +1,51 @@
+import COpenBLAS
+
+/// Whether a product takes a matrix as it is or its transpose.
+public enum Orientation: Sendable {
+  case asIs, transposed
+
+  var cblas: CBLAS_TRANSPOSE {
+    switch self {
+    case .asIs: CblasNoTrans
+    case .transposed: CblasTrans
+    }
+  }
+}
+
+/// C ← α·op(A)·op(B) + β·C.
+///
+/// - Precondition: The shapes fit: op(A) [m, k], op(B) [k, n], C [m, n].
+public func multiply<Scalar: BLASScalar>(
+  _ a: MatrixView<Scalar>, _ aOrientation: Orientation = .asIs, by b: MatrixView<Scalar>, _ bOrientation: Orientation = .asIs,
+  scale alpha: Scalar = 1, into c: MutableMatrixView<Scalar>, keeping beta: Scalar = 0
+) {
+  let (m, k) = aOrientation == .asIs ? (a.rows, a.columns) : (a.columns, a.rows)
+  let (inner, n) = bOrientation == .asIs ? (b.rows, b.columns) : (b.columns, b.rows)
+  precondition(k == inner && c.rows == m && c.columns == n, "[\(m), \(k)] · [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
+  guard m > 0, n > 0 else { return }
+  Scalar.gemm(
+    aOrientation.cblas, bOrientation.cblas, Int32(m), Int32(n), Int32(k), alpha, a.base, Int32(max(1, a.rowStride)), b.base,
+    Int32(max(1, b.rowStride)), beta, c.base, Int32(max(1, c.rowStride)))
+}
+
+/// Adds the upper triangle of XᵀX to that of `c` [n, n]; X is [t, n]. Half the work of a product.
+public func addGram<Scalar: BLASScalar>(of x: MatrixView<Scalar>, to c: MutableMatrixView<Scalar>, keeping beta: Scalar = 1) {
+  precondition(c.rows == x.columns && c.columns == x.columns, "XᵀX of [\(x.rows), \(x.columns)] into [\(c.rows), \(c.columns)]")
+  guard x.columns > 0 else { return }
+  Scalar.syrk(
+    CblasUpper, CblasTrans, Int32(x.columns), Int32(x.rows), 1, x.base, Int32(x.rowStride), beta, c.base, Int32(c.rowStride))
+}
+
+/// B ← B·R⁻¹ for an upper triangular R [n, n] and B [m, n].
+public func solveRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>) {
+  precondition(r.rows == b.columns && r.columns == b.columns)
+  guard b.rows > 0, b.columns > 0 else { return }
+  Scalar.trsm(CblasRight, CblasUpper, CblasNoTrans, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+}
+
+/// B ← B·R for an upper triangular R [n, n] and B [m, n].
+public func multiplyRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>) {
+  precondition(r.rows == b.columns && r.columns == b.columns)
+  guard b.rows > 0, b.columns > 0 else { return }
+  Scalar.trmm(CblasRight, CblasUpper, CblasNoTrans, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+}

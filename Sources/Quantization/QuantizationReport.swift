@@ -1,0 +1,82 @@
+import StrictJSON
+
+/// report.json: what was done to each layer and what it cost. Holds no times, so that equal jobs give equal bytes.
+public struct QuantizationReport: Sendable {
+  /// The job's request, as it was submitted.
+  public let request: JSONValue
+  public let outcomes: [LayerOutcome]
+  public let before: Perplexity?
+  public let after: Perplexity?
+  public let calibration: TokenSequences?
+  public let warnings: [String]
+
+  public init(
+    request: JSONValue, outcomes: [LayerOutcome], before: Perplexity?, after: Perplexity?, calibration: TokenSequences?,
+    warnings: [String]
+  ) {
+    self.request = request
+    self.outcomes = outcomes
+    self.before = before
+    self.after = after
+    self.calibration = calibration
+    self.warnings = warnings
+  }
+
+  public var meanRelativeLoss: Double? {
+    let losses = outcomes.compactMap(\.relativeLoss)
+    return losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
+  }
+
+  public var json: JSONValue {
+    var report: JSONObject = ["quantizer": .string(QuantizationSettings.quantizer), "request": request]
+    if let calibration {
+      report["calibration"] = .object([
+        "samples": .integer(Int64(calibration.count)), "sequence_length": .integer(Int64(calibration.length)),
+        "tokens": .integer(Int64(calibration.tokens.count)),
+      ])
+    }
+    if let before, let after {
+      report["evaluation"] = .object([
+        "perplexity_before": .number(before.value), "perplexity_after": .number(after.value), "tokens": .integer(Int64(after.tokens)),
+      ])
+    }
+    report["mean_relative_loss"] = optional(meanRelativeLoss)
+    report["warnings"] = .array(warnings.map(JSONValue.string))
+    report["layers"] = .array(outcomes.map(\.json))
+    return .object(report)
+  }
+}
+
+extension LayerOutcome {
+  fileprivate var json: JSONValue {
+    .object([
+      "name": .string(layer.name),
+      "shape": .array([.integer(Int64(layer.outputs)), .integer(Int64(layer.inputs))]),
+      "method": .string(method.rawValue),
+      "damping": optional(damping),
+      "loss": optional(loss),
+      "relative_loss": optional(relativeLoss),
+      "samples": .integer(Int64(samples)),
+      "tokens": .integer(Int64(tokens)),
+      "dead_columns": .integer(Int64(deadColumns)),
+      "attempts": .array(attempts.map(\.json)),
+    ])
+  }
+}
+
+extension Attempt {
+  fileprivate var json: JSONValue {
+    .object([
+      "number": .integer(Int64(number)),
+      "outcome": .string(succeeded ? "succeeded" : "failed"),
+      "cause": cause.map { .string($0.rawValue) } ?? .null,
+      "damping": .number(damping),
+      "precision": .string(precision.rawValue),
+      "info": .integer(Int64(info)),
+      "smallest_pivot": optional(smallestPivot),
+      "reciprocal_condition": optional(reciprocalCondition),
+    ])
+  }
+}
+
+private func optional(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }

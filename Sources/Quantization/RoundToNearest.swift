@@ -1,0 +1,35 @@
+import LinearAlgebra
+
+/// Quantizes every weight to the nearest point of its group's min–max grid.
+///
+/// - Parameters:
+///   - weight: [outputs, inputs], finite.
+///   - layer: For messages.
+/// - Throws: `QuantizationError.scaleOverflow`.
+public func roundToNearest(_ weight: Matrix<Float>, options: QuantizationOptions, layer: String) throws(QuantizationError) -> QuantizedLayer {
+  let (rows, columns) = (weight.rows, weight.columns)
+  let order = ColumnOrder(.none, importance: [Double](repeating: 0, count: columns), groupLength: options.groupLength(columns: columns))
+  var result = QuantizedLayer(emptyFor: weight, order: order, options: options)
+  for row in 0..<rows {
+    for group in order.groups {
+      let values = weight.elements[row * columns + group.positions.lowerBound..<row * columns + group.positions.upperBound]
+      guard let grid = Grid(spanning: values, options: options) else {
+        throw .scaleOverflow(layer: layer, largest: Double(values.map(abs).max() ?? 0))
+      }
+      result.scales[group.index * rows + row] = grid.scale
+      result.zeros[group.index * rows + row] = grid.zero
+      for index in values.indices { result.codes[index] = grid.code(values[index], maximum: options.maximumCode) }
+    }
+  }
+  return result
+}
+
+extension QuantizedLayer {
+  /// A layer whose codes and grids are still to be found.
+  init<Scalar: BLASScalar>(emptyFor weight: Matrix<Scalar>, order: ColumnOrder, options: QuantizationOptions) {
+    self.init(
+      rows: weight.rows, columns: weight.columns, bits: options.bits, codes: [UInt8](repeating: 0, count: weight.rows * weight.columns),
+      scales: [Float16](repeating: 0, count: order.groups.count * weight.rows),
+      zeros: [UInt8](repeating: 0, count: order.groups.count * weight.rows), groupIndices: order.groupIndices)
+  }
+}

@@ -1,0 +1,78 @@
+import Configuration
+import Foundation
+import Logging
+
+/// The daemon's settings: the file's, overridden by the environment's.
+public struct ServiceConfiguration: Sendable {
+  /// Address and port; port 0 lets the system choose.
+  public var host = "127.0.0.1"
+  public var port = 8790
+  /// Bytes of a JSON request body.
+  public var maxBodyBytes = 8 << 20
+  public var idleTimeout = Duration.seconds(60)
+  public var dataFolder: URL
+  public var modelRoots: [URL]
+  public var datasetRoots: [URL]
+  /// Cores of one product; 0: all.
+  public var threads = 0
+  /// Jobs that run at once.
+  public var workers = 1
+  /// Most bytes of tensors in a file of an artifact.
+  public var maxShardBytes = 4 << 30
+  public var gracePeriod = Duration.seconds(30)
+  public var logLevel = Logger.Level.info
+  public var logFormat = LogFormat.text
+
+  public enum LogFormat: String, Sendable, CaseIterable { case text, json }
+
+  /// Where the daemon looks for a file when none is named.
+  public static let defaultFile = "/etc/gptqd/gptqd.yaml"
+
+  /// - Parameters:
+  ///   - file: YAML; nil: `defaultFile` if it is there.
+  ///   - environment: Of the process.
+  /// - Throws: `ConfigurationError`.
+  public init(file: String?, environment: [String: String] = ProcessInfo.processInfo.environment) async throws {
+    let values = try await ConfigurationValues(file: file, environment: environment)
+    dataFolder = values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
+    modelRoots = try values.folders(.modelRoots) ?? [dataFolder.appending(component: "models")]
+    datasetRoots = try values.folders(.datasetRoots) ?? [dataFolder.appending(component: "datasets")]
+    maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...(1 << 30)) ?? maxBodyBytes
+    idleTimeout = try values.integer(.idleTimeoutSeconds, in: 1...86_400).map { .seconds($0) } ?? idleTimeout
+    threads = try values.integer(.threads, in: 0...4096) ?? threads
+    workers = try values.integer(.workers, in: 1...256) ?? workers
+    maxShardBytes = try values.integer(.maxShardBytes, in: (1 << 20)...(1 << 40)) ?? maxShardBytes
+    gracePeriod = try values.integer(.graceSeconds, in: 0...86_400).map { .seconds($0) } ?? gracePeriod
+    logLevel = try values.choice(.logLevel, of: Logger.Level.self) ?? logLevel
+    logFormat = try values.choice(.logFormat, of: LogFormat.self) ?? logFormat
+    if let listen = values.string(.listen) { (host, port) = try Self.address(listen) }
+    guard try values.bool(.allowRemote) ?? false || Self.isLoopback(host) else {
+      throw ConfigurationError.remoteWithoutAuthentication(listen: "\(host):\(port)")
+    }
+  }
+
+  private static func defaultDataFolder(_ environment: [String: String]) -> URL {
+    if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return URL(filePath: data).appending(component: "gptqd") }
+    return URL(filePath: environment["HOME"] ?? NSHomeDirectory()).appending(path: ".local/share/gptqd")
+  }
+
+  /// "host:port" or "[address]:port".
+  private static func address(_ text: String) throws(ConfigurationError) -> (host: String, port: Int) {
+    let invalid = ConfigurationError.invalidValue(
+      key: ConfigurationKey.listen.rawValue, value: text, expected: "an address and a port, as 127.0.0.1:8790 or [::1]:8790")
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port) else {
+      throw invalid
+    }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      throw invalid
+    }
+    guard !host.isEmpty else { throw invalid }
+    return (String(host), port)
+  }
+
+  private static func isLoopback(_ host: String) -> Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}
+

@@ -1,0 +1,89 @@
+import Checkpoint
+import Foundation
+import JobModel
+import Quantization
+import Transformer
+
+/// Checks a request against the model's files before a job is made of it, and lists the layers that the job will handle.
+public struct EnginePlanner: JobPlanner {
+  public init() {}
+
+  /// Reads headers and configuration only; takes milliseconds.
+  ///
+  /// - Throws: `Problem` that names the field to mend.
+  public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
+    do {
+      let options = QuantizationOptions(request.quantization)
+      let quantizer = try ModelQuantizer(model: files.model, options: options)
+      try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", quantizer.configuration)
+      try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", quantizer.configuration)
+      try checkTokenizer(request, files: files)
+      return JobPlan(
+        layers: quantizer.configuration.linears.map(LayerRecord.init),
+        warnings: Self.warnings(request.quantization, quantizer.configuration))
+    } catch let error as QuantizationError {
+      throw Self.problem(.invalidRequest, at: Self.pointer(for: error), error.description)
+    } catch let error as ModelError {
+      throw Self.problem(.invalidModel, at: "/model", error.description)
+    } catch let error as CheckpointError {
+      throw Self.problem(.invalidModel, at: "/model", error.description)
+    }
+  }
+
+  private func checkLength(_ length: Int?, at pointer: String, _ configuration: ModelConfiguration) throws {
+    guard let length, length > configuration.maximumPositions else { return }
+    throw Self.problem(
+      .invalidRequest, at: pointer, "is \(length), the model reads at most \(configuration.maximumPositions) tokens")
+  }
+
+  private func checkTokenizer(_ request: JobRequest, files: JobFiles) throws {
+    guard request.calibration != nil || request.evaluation != nil else { return }
+    do {
+      _ = try ModelTokenizer.load(files.model)
+    } catch {
+      throw Self.problem(.invalidModel, at: "/model", "\(error)")
+    }
+  }
+
+  private static func pointer(for error: QuantizationError) -> String {
+    switch error {
+    case .groupTooLarge: "/quantization/group_size"
+    case .cannotPack: "/quantization/bits"
+    default: "/model"
+    }
+  }
+
+  private static func problem(_ code: Problem.Code, at pointer: String, _ detail: String) -> Problem {
+    Problem(
+      code, status: 422, title: "The job can't be done as asked", detail: detail, errors: [.init(pointer: pointer, detail: detail)])
+  }
+
+  /// What will work and surprise.
+  private static func warnings(_ request: QuantizationRequest, _ configuration: ModelConfiguration) -> [String] {
+    guard request.groupSize > 0 else { return [] }
+    let partial = configuration.linears(ofBlock: 0).filter { $0.inputs % request.groupSize != 0 }
+    guard let layer = partial.first else { return [] }
+    return [
+      "group_size \(request.groupSize) doesn't divide the \(layer.inputs) input channels of \(layer.role.moduleName): its last group is "
+        + "shorter, which vLLM's kernels refuse"
+    ]
+  }
+}
+
+extension LayerRecord {
+  /// A layer that is still to be done.
+  init(_ layer: LinearLayer) {
+    self.init(name: layer.name, position: layer.position, block: layer.block, shape: [layer.outputs, layer.inputs])
+  }
+}
+
+extension QuantizationOptions {
+  /// The options that a request means.
+  init(_ request: QuantizationRequest) {
+    self.init(
+      method: request.method == .gptq ? .gptq : .rtn, bits: request.bits, groupSize: request.groupSize > 0 ? request.groupSize : nil,
+      isSymmetric: request.sym,
+      ordering: request.descAct ? .descendingActivation : request.actGroupAware ? .groupAware : .none, damping: request.dampPercent,
+      format: request.format == .gptq ? .v1 : .v2)
+  }
+}

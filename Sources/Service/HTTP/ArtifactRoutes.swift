@@ -1,0 +1,87 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import JobModel
+import JobRunner
+import JobStore
+import NIOCore
+
+/// The files of finished jobs.
+struct ArtifactRoutes {
+  let repository: JobRepository
+  let folder: DataFolder
+  let files: WorkerPool
+
+  func add(to router: some RouterMethods<BasicRequestContext>) {
+    router.get("v1/jobs/:id/artifacts", use: manifest)
+    router.get("v1/jobs/:id/artifacts/:path", use: download)
+    router.head("v1/jobs/:id/artifacts/:path", use: download)
+  }
+
+  @Sendable private func manifest(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    try .json(try await result(context).manifest)
+  }
+
+  private func result(_ context: BasicRequestContext) async throws -> (job: Job, manifest: ArtifactManifest) {
+    let job = try await context.requireJob(in: repository)
+    guard let manifest = job.result else {
+      throw Problem(
+        .artifactNotFound, status: 404, title: "The job has no artifact",
+        detail: job.status.isEnded ? "the job ended as \(job.status.rawValue)" : "the job is \(job.status.rawValue); wait until it has succeeded")
+    }
+    return (job, manifest)
+  }
+
+  /// A whole file or one range of it, as a stream; `HEAD` sends the same headers.
+  @Sendable private func download(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    let (job, manifest) = try await result(context)
+    let path = context.parameters.get("path")?.removingPercentEncoding ?? ""
+    guard let file = manifest.files.first(where: { $0.path == path }) else {
+      throw Problem(.artifactNotFound, status: 404, title: "The artifact has no such file", detail: "no file is named \(path.prefix(200))")
+    }
+    let tag = EntityTag.file(file)
+    var headers: HTTPFields = [.eTag: tag, .acceptRanges: "bytes", .contentType: Self.contentType(path)]
+    if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, tag) { return Response(status: .notModified, headers: headers) }
+    // A range of another version is of no use: If-Range then asks for the whole file.
+    let isCurrent = request.headers[.ifRange].map { $0 == tag } ?? true
+    let url = folder.folders(for: job.id.text).artifact.appending(component: file.path)
+    switch ByteRange(isCurrent ? request.headers[.range] : nil, size: file.size) {
+    case .whole:
+      return Response(status: .ok, headers: headers, body: try body(of: url, 0..<file.size, method: request.method))
+    case .part(let range):
+      headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
+      return Response(status: .partialContent, headers: headers, body: try body(of: url, range, method: request.method))
+    case .notSatisfiable:
+      let problem = Problem(
+        .rangeNotSatisfiable, status: 416, title: "The range has no byte in the file", detail: "the file has \(file.size) bytes")
+      var response = try problem.response(instance: request.uri.path)
+      response.headers[.contentRange] = "bytes */\(file.size)"
+      return response
+    }
+  }
+
+  private static func contentType(_ path: String) -> String {
+    path.hasSuffix(".json") ? "application/json" : path.hasSuffix(".txt") ? "text/plain; charset=utf-8" : "application/octet-stream"
+  }
+
+  /// Bytes that are read from disk at once.
+  private static let chunk = 1 << 20
+
+  private func body(of url: URL, _ range: Range<Int>, method: HTTPRequest.Method) throws -> ResponseBody {
+    guard method != .head else { return ResponseBody(contentLength: range.count) { writer in try await writer.finish(nil) } }
+    let handle = try FileHandle(forReadingFrom: url)
+    try handle.seek(toOffset: UInt64(range.lowerBound))
+    return ResponseBody(contentLength: range.count) { writer in
+      var remaining = range.count
+      while remaining > 0 {
+        let count = min(Self.chunk, remaining)
+        let data = try await files.run { try handle.read(upToCount: count) ?? Data() }
+        guard !data.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
+        remaining -= data.count
+        try await writer.write(ByteBuffer(bytes: data))
+      }
+      try handle.close()
+      try await writer.finish(nil)
+    }
+  }
+}

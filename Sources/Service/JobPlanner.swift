@@ -1,0 +1,37 @@
+import Foundation
+import JobModel
+
+/// Checks a request against the files that it names, before a job is made of it.
+public protocol JobPlanner: Sendable {
+  /// Called on a thread that may block.
+  ///
+  /// - Throws: `Problem` for what the client can mend.
+  func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan
+}
+
+/// The files that a request names.
+public struct JobFiles: Sendable, Hashable {
+  /// Folder in Hugging Face layout.
+  public let model: URL
+  public let calibration: URL?
+  public let evaluation: URL?
+}
+
+/// Where a job may write.
+public struct JobFolders: Sendable, Hashable {
+  /// Gone when the job ends.
+  public let work: URL
+  /// Made once, never changed.
+  public let artifact: URL
+}
+
+/// What a job will do.
+public struct JobPlan: Sendable {
+  public let layers: [LayerRecord]
+  public let warnings: [String]
+
+  public init(layers: [LayerRecord], warnings: [String]) {
+    self.layers = layers
+    self.warnings = warnings
+  }
+}

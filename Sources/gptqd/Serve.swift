@@ -1,0 +1,20 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Service
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Runs the daemon until SIGTERM or Ctrl-C.")
+
+  @OptionGroup var file: ConfigurationFile
+
+  func run() async throws {
+    signal(SIGPIPE, SIG_IGN)
+    let configuration = try await ServiceConfiguration(file: file.path)
+    let (format, level) = (configuration.logFormat, configuration.logLevel)
+    LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+    let work = EngineWork(threads: configuration.threads, workers: configuration.workers, maxShardBytes: configuration.maxShardBytes)
+    let daemon = try Daemon(configuration, planner: EnginePlanner(), work: work.run, logger: Logger(label: "gptqd"))
+    try await daemon.run()
+  }
+}

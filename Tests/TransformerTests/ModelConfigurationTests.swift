@@ -1,0 +1,77 @@
+import Foundation
+import StrictJSON
+import Testing
+import Transformer
+
+@Suite struct ModelConfigurationTests {
+  private static let valid: JSONObject = [
+    "model_type": "qwen2", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "vocab_size": 160, "max_position_embeddings": 256, "rms_norm_eps": 1e-6, "rope_theta": 1_000_000,
+    "hidden_act": "silu", "rope_scaling": .null, "use_sliding_window": false,
+  ]
+
+  @Test func readsSizesAndDefaults() throws {
+    let configuration = try ModelConfiguration(.object(Self.valid))
+    #expect(configuration.headSize == 16)
+    #expect(configuration.keyValueHeads == 2)
+    #expect(!configuration.tiesEmbeddings)
+    #expect(configuration.linears.count == 21)
+    #expect(configuration.linears[1].name == "model.layers.0.self_attn.k_proj")
+    #expect(configuration.linears[1].outputs == 32)
+  }
+
+  /// One member of a valid document replaced; nil removes it.
+  struct Hostile: Sendable, CustomTestStringConvertible {
+    let field: String
+    let value: JSONValue?
+    let message: String
+    var testDescription: String { "\(field) \(value?.serialized() ?? "removed")" }
+  }
+
+  @Test(
+    "A document that can't be used is refused by the field's name",
+    arguments: [
+      Hostile(field: "model_type", value: nil, message: "config.json has no model_type"),
+      Hostile(field: "model_type", value: "mamba9", message: "model_type \"mamba9\" is not supported; supported are"),
+      Hostile(field: "model_type", value: 7, message: "model_type must be a string, is 7"),
+      Hostile(field: "hidden_size", value: nil, message: "config.json has no hidden_size"),
+      Hostile(field: "hidden_size", value: 0, message: "hidden_size must be an integer from 1"),
+      Hostile(field: "hidden_size", value: -64, message: "hidden_size must be an integer from 1"),
+      Hostile(field: "hidden_size", value: 9_000_000_000_000_000_000, message: "hidden_size must be an integer from 1"),
+      Hostile(field: "hidden_size", value: 64.5, message: "hidden_size must be an integer from 1"),
+      Hostile(field: "hidden_size", value: "64", message: "hidden_size must be an integer from 1"),
+      Hostile(field: "hidden_size", value: 66, message: "hidden_size must be a multiple of num_attention_heads (4)"),
+      Hostile(field: "num_hidden_layers", value: 1_000_000, message: "num_hidden_layers must be an integer from 1 to 10000"),
+      Hostile(field: "num_attention_heads", value: 3, message: "num_attention_heads must be a multiple of num_key_value_heads (2)"),
+      Hostile(field: "num_key_value_heads", value: 0, message: "num_key_value_heads must be an integer from 1"),
+      Hostile(field: "head_dim", value: 15, message: "head_dim must be even"),
+      Hostile(field: "rms_norm_eps", value: 0, message: "rms_norm_eps must be a positive number"),
+      Hostile(field: "rope_theta", value: "big", message: "rope_theta must be a positive number"),
+      Hostile(field: "rope_scaling", value: ["type": "yarn"], message: "rope_scaling"),
+      Hostile(field: "hidden_act", value: "gelu", message: "hidden_act \"gelu\" is not supported"),
+      Hostile(field: "use_sliding_window", value: true, message: "use_sliding_window true is not supported"),
+      Hostile(field: "quantization_config", value: ["bits": 4], message: "start from the original weights"),
+      Hostile(field: "tie_word_embeddings", value: "yes", message: "tie_word_embeddings must be true or false"),
+    ])
+  func refuses(_ hostile: Hostile) throws {
+    var object = Self.valid
+    object[hostile.field] = hostile.value
+    let error = try #require(throws: ModelError.self) { try ModelConfiguration(.object(object)) }
+    #expect(error.description.contains(hostile.message), "\(error)")
+  }
+
+  @Test("A file that is no JSON object is refused", arguments: ["", "[]", "null", "{", "{\"model_type\": \"qwen2\", \"model_type\": \"qwen2\"}"])
+  func refusesText(_ text: String) throws {
+    let folder = FileManager.default.temporaryDirectory.appending(component: "config-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data(text.utf8).write(to: folder.appending(component: "config.json"))
+    let error = try #require(throws: ModelError.self) { try ModelConfiguration(folder: folder) }
+    #expect(error.description.contains("config.json can't be used"), "\(error)")
+  }
+
+  @Test func refusesAFolderWithoutIt() throws {
+    let error = try #require(throws: ModelError.self) { try ModelConfiguration(folder: URL(filePath: "/nowhere")) }
+    #expect(error.description.contains("isn't in the folder"), "\(error)")
+  }
+}
