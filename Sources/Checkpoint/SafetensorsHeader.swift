@@ -47,7 +47,9 @@ struct SafetensorsHeader {
 
   private static func metadata(_ value: JSONValue?, file: String) throws(CheckpointError) -> [String: String] {
     guard let value else { return [:] }
-    guard let object = value.objectValue else { throw .invalidHeader(file: file, reason: "wrong: __metadata__ is \(value.kindDescription)") }
+    guard let object = value.objectValue else {
+      throw .invalidHeader(file: file, reason: "wrong: __metadata__ is \(value.kindDescription)")
+    }
     var metadata: [String: String] = [:]
     for (key, value) in object.members {
       guard let text = value.stringValue else {

@@ -88,7 +88,7 @@ public struct CalibrationRequest: Codable, Sendable, Hashable {
 public struct EvaluationRequest: Codable, Sendable, Hashable {
   /// Name of a `.jsonl` file, without its ending, below one of the configured dataset roots.
   public var dataset: String
-  /// Number of sequences from the start of the data; nil: at most 64.
+  /// Number of sequences from the start of the data; nil: at most 24.
   public var samples: Int?
   /// Tokens of each sequence; nil: 512, or the model's limit if that is less.
   public var sequenceLength: Int?

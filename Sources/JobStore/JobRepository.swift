@@ -45,8 +45,9 @@ public struct JobRepository: Sendable {
     _ request: JobRequest, layers: [LayerRecord], warnings: [String], key: IdempotencyKey?, now: Date
   ) async throws -> Submission {
     try await database.write { database in
-      if let key, let row = try Row.fetchOne(
-        database, sql: "SELECT fingerprint, job FROM idempotency_keys WHERE key = ?", arguments: [key.key])
+      if let key,
+        let row = try Row.fetchOne(
+          database, sql: "SELECT fingerprint, job FROM idempotency_keys WHERE key = ?", arguments: [key.key])
       {
         guard row["fingerprint"] == key.fingerprint else { throw JobStoreError.idempotencyMismatch(key: key.key) }
         return .replayed(try database.requireJob(row["job"]))
@@ -82,8 +83,9 @@ public struct JobRepository: Sendable {
   /// Starts the queued job of the highest priority, the oldest of several.
   public func claimNext(now: Date) async throws -> Job? {
     try await database.write { database in
-      guard let id = try String.fetchOne(
-        database, sql: "SELECT id FROM jobs WHERE status = 'queued' ORDER BY priority DESC, id LIMIT 1")
+      guard
+        let id = try String.fetchOne(
+          database, sql: "SELECT id FROM jobs WHERE status = 'queued' ORDER BY priority DESC, id LIMIT 1")
       else { return nil }
       return try database.move(database.requireJob(id), to: .running, at: now) { job in
         job.attempt += 1

@@ -15,7 +15,9 @@ extension DampedHessian {
   /// - Parameters:
   ///   - weight: [m, n], finite.
   ///   - name: For messages.
-  package func quantize(_ weight: Matrix<Float>, options: QuantizationOptions, layer name: String) throws(QuantizationError) -> LayerQuantization {
+  package func quantize(_ weight: Matrix<Float>, options: QuantizationOptions, layer name: String) throws(QuantizationError)
+    -> LayerQuantization
+  {
     switch factor {
     case .float32(let factor):
       try quantize(weight, factor: factor.factor, options: options, layer: name)

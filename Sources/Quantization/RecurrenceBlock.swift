@@ -35,7 +35,8 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
   ///   - shift: E·R over all columns before the block; its column 0 is position `shiftStart`.
   ///   - grids: One a row.
   /// - Returns: Σ Rkk²·(w'_k − q_k)², the block's part of the loss.
-  func solve(weight: Matrix<Scalar>, shift: Matrix<Scalar>, shiftStart: Int, grids: [Grid], into state: inout SolverState<Scalar>) -> Double {
+  func solve(weight: Matrix<Scalar>, shift: Matrix<Scalar>, shiftStart: Int, grids: [Grid], into state: inout SolverState<Scalar>) -> Double
+  {
     let rows = weight.rows
     let slices = (rows + Self.lanes - 1) / Self.lanes
     var losses = [Double](repeating: 0, count: slices)

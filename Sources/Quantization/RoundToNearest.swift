@@ -6,7 +6,8 @@ import LinearAlgebra
 ///   - weight: [outputs, inputs], finite.
 ///   - layer: For messages.
 /// - Throws: `QuantizationError.scaleOverflow`.
-public func roundToNearest(_ weight: Matrix<Float>, options: QuantizationOptions, layer: String) throws(QuantizationError) -> QuantizedLayer {
+public func roundToNearest(_ weight: Matrix<Float>, options: QuantizationOptions, layer: String) throws(QuantizationError) -> QuantizedLayer
+{
   let (rows, columns) = (weight.rows, weight.columns)
   let order = ColumnOrder(.none, importance: [Double](repeating: 0, count: columns), groupLength: options.groupLength(columns: columns))
   var result = QuantizedLayer(emptyFor: weight, order: order, options: options)

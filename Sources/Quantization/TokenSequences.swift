@@ -39,7 +39,7 @@ public struct TokenSequences: Sendable, Hashable {
 
   /// Sequences for evaluation: the rows as they come, joined without separators, cut.
   public static func evaluation(_ dataset: TextDataset, tokenizer: Tokenizer?, samples: Int?, length: Int) throws -> TokenSequences {
-    try joined(dataset.rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: 64, length: length)
+    try joined(dataset.rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: 24, length: length)
   }
 
   private static func joined(

@@ -28,7 +28,9 @@ public struct ResourceCatalog: Sendable {
     _ name: String, ending: String, isFolder: Bool, in roots: [URL], code: Problem.Code, pointer: String
   ) throws(Problem) -> URL {
     func problem(_ detail: String) -> Problem {
-      Problem(code, status: 422, title: "The job names something that can't be used", detail: detail, errors: [.init(pointer: pointer, detail: detail)])
+      Problem(
+        code, status: 422, title: "The job names something that can't be used", detail: detail,
+        errors: [.init(pointer: pointer, detail: detail)])
     }
     let kind = isFolder ? "model" : "dataset"
     // Requests are checked when they are read; a stored one is from an older version at worst.
@@ -42,7 +44,8 @@ public struct ResourceCatalog: Sendable {
         throw problem("the \(kind) \"\(name)\" is a link that leaves its root folder; copy it there, or add its folder to the roots")
       }
       guard isDirectory.boolValue == isFolder else {
-        throw problem("the \(kind) \"\(name)\" is a \(isDirectory.boolValue ? "folder" : "file") where a \(isFolder ? "folder" : "file") is needed")
+        throw problem(
+          "the \(kind) \"\(name)\" is a \(isDirectory.boolValue ? "folder" : "file") where a \(isFolder ? "folder" : "file") is needed")
       }
       return candidate
     }

@@ -60,7 +60,9 @@ import Transformer
     #expect(error.description.contains(hostile.message), "\(error)")
   }
 
-  @Test("A file that is no JSON object is refused", arguments: ["", "[]", "null", "{", "{\"model_type\": \"qwen2\", \"model_type\": \"qwen2\"}"])
+  @Test(
+    "A file that is no JSON object is refused",
+    arguments: ["", "[]", "null", "{", "{\"model_type\": \"qwen2\", \"model_type\": \"qwen2\"}"])
   func refusesText(_ text: String) throws {
     let folder = FileManager.default.temporaryDirectory.appending(component: "config-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -75,4 +75,3 @@ public struct ServiceConfiguration: Sendable {
 
   private static func isLoopback(_ host: String) -> Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
-

@@ -27,7 +27,8 @@ struct ArtifactRoutes {
     guard let manifest = job.result else {
       throw Problem(
         .artifactNotFound, status: 404, title: "The job has no artifact",
-        detail: job.status.isEnded ? "the job ended as \(job.status.rawValue)" : "the job is \(job.status.rawValue); wait until it has succeeded")
+        detail: job.status.isEnded
+          ? "the job ended as \(job.status.rawValue)" : "the job is \(job.status.rawValue); wait until it has succeeded")
     }
     return (job, manifest)
   }

@@ -20,7 +20,8 @@ enum ByteRange: Equatable {
     }
     let bounds = header[header.index(after: equals)...].trimmingCharacters(in: .whitespaces)
       .split(separator: "-", omittingEmptySubsequences: false)
-    guard bounds.count == 2, bounds.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }), bounds.contains(where: { !$0.isEmpty })
+    guard bounds.count == 2, bounds.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+      bounds.contains(where: { !$0.isEmpty })
     else {
       self = .whole
       return

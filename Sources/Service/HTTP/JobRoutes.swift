@@ -52,7 +52,9 @@ struct JobRoutes {
   }
 
   private func requireJSON(_ request: Request) throws(Problem) {
-    guard let type = request.headers[.contentType]?.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased() else { return }
+    guard let type = request.headers[.contentType]?.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased() else {
+      return
+    }
     guard type == "application/json" || type.hasSuffix("+json") else {
       throw Problem(
         .unsupportedMediaType, status: 415, title: "The request body must be JSON",

@@ -16,7 +16,8 @@ extension Problem {
     case let error as HTTPError where error.status == .contentTooLarge:
       self = .bodyTooLarge(limit: nil)
     case let error as HTTPError where error.status.code < 500:
-      self.init(.invalidRequest, status: error.status.code, title: "The request can't be used", detail: error.body ?? error.status.reasonPhrase)
+      self.init(
+        .invalidRequest, status: error.status.code, title: "The request can't be used", detail: error.body ?? error.status.reasonPhrase)
     default:
       self.init(.internal, status: 500, title: "Internal error", detail: "the daemon's log has more, under this request's id")
     }

@@ -68,7 +68,8 @@ public struct Daemon: Sendable {
     router.add(middleware: ProblemMiddleware())
     let files = WorkerPool(label: "gptqd.files")
     JobRoutes(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files, maxBodyBytes: configuration.maxBodyBytes
+      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
+      maxBodyBytes: configuration.maxBodyBytes
     ).add(to: router)
     ArtifactRoutes(repository: repository, folder: folder, files: files).add(to: router)
     OperationsRoutes(drain: drain).add(to: router)

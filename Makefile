@@ -1,0 +1,51 @@
+# gptqd: make demo shows it, make test tests it.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+# The same flags for everything, so that nothing is built twice.
+FLAGS := -c release
+PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl
+
+.PHONY: help deps swift build demo test format lint bench install clean
+
+help:
+	@echo "make demo     quantize the example model, start to end"
+	@echo "make test     run the tests"
+	@echo "make build    build gptqd and gptqctl into .build/release"
+	@echo "make bench    measure against the machine's limits"
+	@echo "make deps     install the Debian packages that are missing"
+	@echo "make install  install to PREFIX ($(PREFIX))"
+	@echo "make format   format the sources;  make lint checks them"
+	@echo "make clean    remove what was built"
+
+swift:
+	@.ci/require-swift "$(SWIFT)"
+
+deps: swift
+	@.ci/install-packages $(PACKAGES)
+
+build: deps
+	$(SWIFT) build $(FLAGS)
+
+demo: build
+	@Examples/demo.sh
+
+test: deps
+	$(SWIFT) test $(FLAGS)
+
+bench: build
+	$(SWIFT) run $(FLAGS) --skip-build gptqd-bench
+
+format: swift
+	$(SWIFT) format -i -r --configuration .swift-format Package.swift Sources Tests
+
+lint: swift
+	$(SWIFT) format lint --strict -r --configuration .swift-format Package.swift Sources Tests
+
+install: build
+	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/gptqd .build/release/gptqctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system config/gptqd.service
+
+clean: swift
+	$(SWIFT) package clean

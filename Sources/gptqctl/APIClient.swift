@@ -1,0 +1,77 @@
+import Foundation
+import FoundationNetworking
+import JobModel
+
+/// Requests to the server; every answer that isn't a success becomes a `ClientError`.
+package struct APIClient: Sendable {
+  package let base: URL
+  private let token: String?
+  private let session: URLSession
+
+  /// - Throws: `ClientError.invalidURL`.
+  package init(url: String, token: String?) throws(ClientError) {
+    let trimmed = url.hasSuffix("/") ? String(url.dropLast()) : url
+    guard let base = URL(string: trimmed), let scheme = base.scheme, ["http", "https"].contains(scheme), base.host != nil else {
+      throw .invalidURL(url)
+    }
+    self.base = base
+    self.token = token
+    let configuration = URLSessionConfiguration.ephemeral
+    configuration.timeoutIntervalForRequest = 90
+    session = URLSession(configuration: configuration)
+  }
+
+  package struct Answer: Sendable {
+    package let status: Int
+    package let headers: [String: String]
+    package let body: Data
+  }
+
+  /// - Parameters:
+  ///   - path: Below the server's address, with a query if need be.
+  ///   - allowing: Statuses that are answers and not errors, besides those of success.
+  /// - Throws: `ClientError`.
+  package func send(
+    _ method: String = "GET", _ path: String, body: Data? = nil, headers: [String: String] = [:], allowing: Set<Int> = []
+  ) async throws -> Answer {
+    guard let url = URL(string: base.absoluteString + path) else { throw ClientError.invalidURL(base.absoluteString + path) }
+    var request = URLRequest(url: url)
+    request.httpMethod = method
+    request.httpBody = body
+    if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
+    if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+    let (data, response): (Data, URLResponse)
+    do {
+      (data, response) = try await session.data(for: request)
+    } catch {
+      throw ClientError.unreachable(url: base.absoluteString, reason: error.localizedDescription)
+    }
+    guard let http = response as? HTTPURLResponse else { throw ClientError.unexpectedAnswer(status: 0, path: path) }
+    guard (200..<300).contains(http.statusCode) || allowing.contains(http.statusCode) else {
+      if let problem = try? APICoding.decode(Problem.self, from: data) { throw ClientError.refused(problem) }
+      throw ClientError.unexpectedAnswer(status: http.statusCode, path: path)
+    }
+    var fields: [String: String] = [:]
+    for (name, value) in http.allHeaderFields { fields["\(name)".lowercased()] = "\(value)" }
+    return Answer(status: http.statusCode, headers: fields, body: data)
+  }
+
+  /// - Throws: `ClientError`; `.unexpectedAnswer` for a body that isn't of the type.
+  package func get<Value: Decodable>(_ type: Value.Type, _ path: String) async throws -> Value {
+    let answer = try await send("GET", path)
+    guard let value = try? APICoding.decode(type, from: answer.body) else {
+      throw ClientError.unexpectedAnswer(status: answer.status, path: path)
+    }
+    return value
+  }
+
+  /// The id that a full id, a beginning of one, or "latest" stands for.
+  package func resolve(_ reference: String) async throws -> JobID {
+    if let id = JobID(reference) { return id }
+    let jobs = try await get(APIList<Job>.self, "/v1/jobs?limit=1000").data
+    let matching = reference == "latest" ? Array(jobs.prefix(1)) : jobs.filter { $0.id.text.hasPrefix(reference.uppercased()) }
+    guard matching.count == 1 else { throw ClientError.noSuchJob(reference, matching: matching.count) }
+    return matching[0].id
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import JobModel
+
+struct Show: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Shows a job.")
+
+  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @OptionGroup var server: ServerOptions
+
+  func run() async throws {
+    let client = try server.client()
+    let answer = try await client.send("GET", "/v1/jobs/\(client.resolve(job))")
+    guard !server.json else { return Terminal.printJSON(answer.body) }
+    print(JobSummary(try APICoding.decode(Job.self, from: answer.body)).text)
+  }
+}
+
+/// A job in lines of "name  value".
+package struct JobSummary {
+  private let job: Job
+
+  package init(_ job: Job) { self.job = job }
+
+  package var text: String {
+    let lines = fields.compactMap { name, value in value.map { "\(name)\(String(repeating: " ", count: 13 - name.count))\($0)" } }
+    return lines.joined(separator: "\n")
+  }
+
+  private var fields: [(String, String?)] {
+    let quantization = job.request.quantization
+    let report = job.report
+    return [
+      ("job", job.id.text),
+      ("status", job.status.rawValue + (job.degraded ? " (degraded)" : "")),
+      ("stage", job.stage?.rawValue),
+      ("model", job.request.model),
+      (
+        "method",
+        "\(quantization.method.rawValue), \(quantization.bits) bits, group size \(quantization.groupSize), format \(quantization.format.rawValue)"
+      ),
+      ("calibration", job.request.calibration?.dataset),
+      ("created", job.createdAt.formatted(.iso8601)),
+      ("started", job.startedAt?.formatted(.iso8601)),
+      ("finished", job.finishedAt?.formatted(.iso8601)),
+      ("progress", job.progress.map { "\($0.done) of \($0.total) layers, \(Int($0.fraction * 100)) %" }),
+      (
+        "perplexity",
+        report.flatMap { report in
+          guard let before = report.perplexityBefore, let after = report.perplexityAfter else { return nil }
+          return "\(Formatting.fixed(before, 4)) before, \(Formatting.fixed(after, 4)) after "
+            + "(\(Formatting.fixed((after / before - 1) * 100, 2)) %)"
+        }
+      ),
+      ("took", report.map { Formatting.duration($0.seconds) }),
+      (
+        "artifact",
+        job.result.map { "\($0.files.count) files, \(Formatting.bytes($0.files.reduce(0) { $0 + $1.size })), revision \($0.revision)" }
+      ),
+      ("error", job.error.map { error in [error.layer.map { "in \($0): " } ?? "", error.detail].joined() }),
+      ("cause", job.error?.cause?.rawValue),
+      ("advice", job.error?.advice),
+    ] + job.warnings.map { ("warning", $0) }
+  }
+}
