@@ -86,6 +86,19 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: safe),
+    .executableTarget(
+      name: "gptqd-bench",
+      dependencies: [
+        "Quantization", "Transformer", "LinearAlgebra", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Sources/gptqd-bench", swiftSettings: safe),
+
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "QuantizationTests",
+      dependencies: ["Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -40,7 +40,7 @@ package struct ColumnOrder: Sendable, Hashable {
   }
 
   /// For every column of the weight, the group whose grid it has.
-  var groupIndices: [Int32] {
+  package var groupIndices: [Int32] {
     var indices = [Int32](repeating: 0, count: columns.count)
     for group in groups {
       for position in group.positions { indices[columns[position]] = Int32(group.index) }
