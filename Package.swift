@@ -92,6 +92,8 @@ let package = Package(
         "Quantization", "Transformer", "LinearAlgebra", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/gptqd-bench", swiftSettings: safe),
 
+    .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
+    .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "StrictJSON"], swiftSettings: kernel),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(

@@ -3,10 +3,12 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
   case cannotRead(file: String, reason: String)
   case cannotWrite(file: String, reason: String)
   case tooShort(file: String, bytes: Int)
+  /// Longer than the file, or than the format allows.
   case headerTooLong(file: String, headerBytes: UInt64, fileBytes: Int)
   case invalidHeader(file: String, reason: String)
   case invalidTensor(file: String, tensor: String, reason: String)
   case overlap(file: String, tensor: String, other: String)
+  /// A hole or trailing bytes; the range counts from the data's start.
   case unusedBytes(file: String, range: Range<Int>)
   case noWeights(folder: String)
   case invalidIndex(reason: String)
@@ -19,7 +21,7 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
   case wrongTensor(expected: String?, found: String)
   case wrongByteCount(tensor: String, expected: Int, found: Int)
 
-  private static let again = "the file is damaged or incomplete; get it again"
+  private static let again = "the file is damaged or incomplete; download it again"
 
   public var description: String {
     switch self {
@@ -28,27 +30,37 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
     case .tooShort(let file, let bytes):
       "\(file) has \(bytes) bytes, too few for a safetensors header; \(Self.again)"
     case .headerTooLong(let file, let headerBytes, let fileBytes):
-      "\(file) announces a header of \(headerBytes) bytes, but has \(fileBytes) bytes (a header may have 100,000,000); \(Self.again)"
+      headerBytes > SafetensorsHeader.lengthLimit
+        ? "\(file) announces a header of \(headerBytes) bytes, of which safetensors allows \(SafetensorsHeader.lengthLimit); \(Self.again)"
+        : "\(file) announces a header of \(headerBytes) bytes, but has \(fileBytes) bytes in all; \(Self.again)"
     case .invalidHeader(let file, let reason): "\(file): the safetensors header is \(reason); \(Self.again)"
-    case .invalidTensor(let file, let tensor, let reason): "\(file): tensor \(tensor) \(reason); \(Self.again)"
-    case .overlap(let file, let tensor, let other): "\(file): tensors \(other) and \(tensor) share bytes; \(Self.again)"
+    case .invalidTensor(let file, let tensor, let reason): "\(file): tensor \(Self.shown(tensor)) \(reason); \(Self.again)"
+    case .overlap(let file, let tensor, let other):
+      "\(file): tensors \(Self.shown(other)) and \(Self.shown(tensor)) share bytes; \(Self.again)"
     case .unusedBytes(let file, let range):
       "\(file): bytes \(range.lowerBound) to \(range.upperBound) of the data belong to no tensor; \(Self.again)"
     case .noWeights(let folder):
       "\(folder) holds neither model.safetensors nor model.safetensors.index.json; convert the weights to safetensors"
-    case .invalidIndex(let reason): "model.safetensors.index.json \(reason); get it again"
+    case .invalidIndex(let reason): "model.safetensors.index.json \(reason); download it again"
     case .missingShard(let file, let tensors):
       "the shard \(file), which should hold \(tensors) tensors, isn't there; the download is incomplete"
-    case .missingTensor(let tensor): "the checkpoint has no tensor \(tensor); config.json describes another model, or a file is missing"
+    case .missingTensor(let tensor):
+      "the checkpoint has no tensor \(Self.shown(tensor)); config.json describes another model, or a file is missing"
     case .missingFromShard(let tensor, let file):
-      "the index says that \(file) holds tensor \(tensor), which it doesn't; index and shards are of different versions"
-    case .doubledTensor(let tensor, let files): "tensor \(tensor) is in \(files.joined(separator: " and in ")); remove one of them"
+      "the index says that \(file) holds tensor \(Self.shown(tensor)), which it doesn't; index and shards are of different versions"
+    case .doubledTensor(let tensor, let files):
+      "tensor \(Self.shown(tensor)) is in \(files.joined(separator: " and in ")); download these files and the index again"
     case .notFloatingPoint(let tensor, let type):
-      "tensor \(tensor) has type \(type.rawValue); weights are read from F32, F16 and BF16"
+      "tensor \(Self.shown(tensor)) has type \(type.rawValue); weights are read from and written as F32, F16 and BF16"
     case .wrongTensor(let expected, let found):
-      "tensor \(found) was written where \(expected ?? "the end of the file") was due"
+      "tensor \(Self.shown(found)) was written where \(expected.map(Self.shown) ?? "the end of the file") was due"
     case .wrongByteCount(let tensor, let expected, let found):
-      "tensor \(tensor) has \(expected) bytes, \(found) were written"
+      "tensor \(Self.shown(tensor)) has \(expected) bytes, \(found) were written"
     }
+  }
+
+  /// A name from a file, at a length fit for a message.
+  private static func shown(_ name: String) -> String {
+    name.utf8.count <= 200 ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(200))) + "…"
   }
 }

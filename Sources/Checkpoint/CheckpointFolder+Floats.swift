@@ -2,22 +2,27 @@ extension CheckpointFolder {
   /// Reads an F32, F16 or BF16 tensor widened to float32.
   ///
   /// - Parameters:
-  ///   - rows: Of the first dimension; nil: all.
+  ///   - rows: Of the first dimension, within it; nil: all. A tensor of no dimensions has one row.
   ///   - buffer: As many elements as the rows have.
   /// - Throws: `CheckpointError.missingTensor` and `.notFloatingPoint`.
   public func readFloats(_ name: String, rows: Range<Int>? = nil, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let info = try info(name)
     let rowSize = info.shape.dropFirst().reduce(1, *)
-    let rows = rows ?? 0..<(info.shape.first ?? 1)
-    precondition(rows.lowerBound >= 0 && rows.upperBound <= info.shape.first ?? 1 && buffer.count == rows.count * rowSize)
-    guard let target = buffer.baseAddress else { return }
+    let rowCount = info.shape.first ?? 1
+    let rows = rows ?? 0..<rowCount
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount && buffer.count == rows.count * rowSize)
+    let rowBytes = rowSize * info.type.byteCount
     try withBytes(of: name) { bytes in
-      guard let base = bytes.baseAddress else { return }
-      try Self.widen(base + rows.lowerBound * rowSize * info.type.byteCount, info, count: buffer.count, into: target)
+      let source = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * rowBytes..<rows.upperBound * rowBytes])
+      guard Float16Conversion.widen(source, of: info.type, into: buffer) else {
+        throw CheckpointError.notFloatingPoint(tensor: name, type: info.type)
+      }
     }
   }
 
   /// All elements of an F32, F16 or BF16 tensor.
+  ///
+  /// - Throws: As `readFloats(_:rows:into:)`.
   public func floats(_ name: String) throws -> [Float] {
     let elements = try info(name).elementCount
     return try [Float](unsafeUninitializedCapacity: elements) { buffer, count in
@@ -26,49 +31,42 @@ extension CheckpointFolder {
     }
   }
 
-  /// Index of the first element that is NaN or infinite; nil where all are finite or the type isn't F32, F16 or BF16.
+  /// Index of the first element that is NaN or infinite; nil where all are finite, and for all types but F64, F32, F16, BF16,
+  /// F8_E5M2 and F8_E4M3.
+  ///
+  /// - Throws: `CheckpointError.missingTensor`.
   public func firstNonFinite(_ name: String) throws -> Int? {
-    let info = try info(name)
+    let type = try info(name).type
     return try withBytes(of: name) { bytes in
-      switch info.type {
-      case .float32: Self.firstElement(of: bytes, as: UInt32.self, withAllBitsOf: 0x7F80_0000)
-      case .float16: Self.firstElement(of: bytes, as: UInt16.self, withAllBitsOf: 0x7C00)
-      case .bfloat16: Self.firstElement(of: bytes, as: UInt16.self, withAllBitsOf: 0x7F80)
+      switch type {
+      case .float64: Self.firstElement(of: bytes, withAllBitsOf: 0x7FF0_0000_0000_0000 as UInt64)
+      case .float32: Self.firstElement(of: bytes, withAllBitsOf: 0x7F80_0000 as UInt32)
+      case .float16: Self.firstElement(of: bytes, withAllBitsOf: 0x7C00 as UInt16)
+      case .bfloat16: Self.firstElement(of: bytes, withAllBitsOf: 0x7F80 as UInt16)
+      case .float8E5M2: Self.firstElement(of: bytes, withAllBitsOf: 0x7C as UInt8)
+      case .float8E4M3: Self.firstElement(of: bytes, withAllBitsOf: 0x7F as UInt8)  // the "fn" type: NaN only, and no infinity
       default: nil
       }
     }
   }
 
-  /// An exponent of ones is NaN or infinity.
+  /// An exponent of ones is NaN or infinity; blocks without one are passed over by a loop that vectorizes.
+  @inline(__always)
   private static func firstElement<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
-    of bytes: UnsafeRawBufferPointer, as type: Bits.Type, withAllBitsOf mask: Bits
+    of bytes: UnsafeRawBufferPointer, withAllBitsOf mask: Bits
   ) -> Int? {
+    guard let base = bytes.baseAddress else { return nil }
     let size = MemoryLayout<Bits>.size
-    let block = 4096
     let count = bytes.count / size
+    let block = 4096
     for start in stride(from: 0, to: count, by: block) {
-      let end = min(count, start + block)
-      var found = false
-      for index in start..<end { found = found || bytes.loadUnaligned(fromByteOffset: index * size, as: Bits.self) & mask == mask }
-      if found {
-        return (start..<end).first { bytes.loadUnaligned(fromByteOffset: $0 * size, as: Bits.self) & mask == mask }
+      let elements = start..<min(count, start + block)
+      var largest: Bits = 0
+      for index in elements { largest = max(largest, base.loadUnaligned(fromByteOffset: index &* size, as: Bits.self) & mask) }
+      if largest == mask {
+        return elements.first { base.loadUnaligned(fromByteOffset: $0 * size, as: Bits.self) & mask == mask }
       }
     }
     return nil
-  }
-
-  private static func widen(_ source: UnsafeRawPointer, _ info: TensorInfo, count: Int, into target: UnsafeMutablePointer<Float>) throws {
-    switch info.type {
-    case .float32:
-      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
-    case .float16:
-      for index in 0..<count { target[index] = Float(source.loadUnaligned(fromByteOffset: index * 2, as: Float16.self)) }
-    case .bfloat16:
-      for index in 0..<count {
-        target[index] = Float(bitPattern: UInt32(source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16)
-      }
-    default:
-      throw CheckpointError.notFloatingPoint(tensor: info.name, type: info.type)
-    }
   }
 }

@@ -66,9 +66,11 @@ public struct CheckpointFolder: Sendable {
     guard !weightMap.isEmpty else { throw .invalidIndex(reason: "has an empty weight_map") }
     var shards: [String: [String]] = [:]
     for (tensor, file) in weightMap.members {
-      guard let file = file.stringValue else { throw .invalidIndex(reason: "has no file name for tensor \(tensor)") }
-      guard !file.contains("/"), !file.contains("\0"), file.hasSuffix(".safetensors") else {
-        throw .invalidIndex(reason: "names \"\(file.prefix(120))\" for tensor \(tensor), which isn't a plain .safetensors file name")
+      let shownTensor = tensor.prefix(120)
+      guard let file = file.stringValue else { throw .invalidIndex(reason: "has no file name for tensor \(shownTensor)") }
+      // By bytes: a slash and a combining mark are one Character, which isn't "/".
+      guard !file.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 }), file.hasSuffix(".safetensors") else {
+        throw .invalidIndex(reason: "names \"\(file.prefix(120))\" for tensor \(shownTensor), which isn't a plain .safetensors file name")
       }
       shards[file, default: []].append(tensor)
     }
@@ -80,7 +82,9 @@ public struct CheckpointFolder: Sendable {
   /// - Throws: `CheckpointError.missingTensor`.
   public func info(_ name: String) throws(CheckpointError) -> TensorInfo { try file(of: name).info(name) }
 
-  /// Lends a tensor's bytes, valid inside `body` only.
+  /// Lends a tensor's bytes, valid inside `body` only; they may be unaligned for the tensor's type.
+  ///
+  /// - Throws: `CheckpointError.missingTensor`, and what `body` throws.
   public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
     try file(of: name).withBytes(of: name, body)
   }

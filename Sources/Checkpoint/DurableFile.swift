@@ -2,11 +2,13 @@ import Foundation
 
 /// Files that are there in full or not at all after a crash.
 public enum DurableFile {
-  /// Writes beside the target, fsyncs, renames, fsyncs the folder.
+  /// Writes beside the target (its name and `.tmp`), fsyncs, renames, fsyncs the folder. One writer a target at a time.
   ///
   /// - Throws: `CheckpointError.cannotWrite`.
   public static func write(_ data: Data, to file: URL) throws(CheckpointError) {
     let temporary = file.appendingPathExtension("tmp")
+    var published = false
+    defer { if !published { unlink(temporary.path) } }
     do {
       try data.write(to: temporary)
       let handle = try FileHandle(forWritingTo: temporary)
@@ -16,6 +18,7 @@ public enum DurableFile {
       throw .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)
     }
     try move(temporary, to: file)
+    published = true
   }
 
   /// Renames a file or folder and makes that durable; a file at the target is replaced.

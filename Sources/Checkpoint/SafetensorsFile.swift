@@ -3,7 +3,8 @@ import StrictJSON
 
 /// A memory-mapped safetensors file whose header has been checked in full.
 ///
-/// The file must not shrink while it is mapped: reading beyond a new end is a bus error that no program can catch.
+/// All offsets are checked against the size at opening (`fstat`). The file must not shrink while it is mapped: reading beyond
+/// a new end raises SIGBUS, which ends the process. Replace checkpoint files by rename, never in place.
 public final class SafetensorsFile: Sendable {
   /// In the order of their bytes.
   public let tensors: [TensorInfo]
@@ -30,11 +31,14 @@ public final class SafetensorsFile: Sendable {
     positions = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { (ExactString($1.name), $0) })
   }
 
+  /// - Throws: `CheckpointError.missingTensor`.
   public func info(_ name: String) throws(CheckpointError) -> TensorInfo { tensors[try position(of: name)] }
 
   public func contains(_ name: String) -> Bool { positions[ExactString(name)] != nil }
 
-  /// Lends a tensor's bytes, valid inside `body` only.
+  /// Lends a tensor's bytes, valid inside `body` only; they may be unaligned for the tensor's type.
+  ///
+  /// - Throws: `CheckpointError.missingTensor`, and what `body` throws.
   public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
     try withExtendedLifetime(self) { try body(bytes(at: try position(of: name))) }
   }
@@ -62,7 +66,7 @@ private final class Mapping: @unchecked Sendable {  // the pages are never writt
 
   init(_ file: URL) throws(CheckpointError) {
     func failure() -> CheckpointError { .cannotRead(file: file.lastPathComponent, reason: String(cString: strerror(errno))) }
-    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)  // a named pipe would wait for a writer
     guard descriptor >= 0 else { throw failure() }
     defer { close(descriptor) }
     var status = stat()

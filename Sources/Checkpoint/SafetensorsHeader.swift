@@ -48,12 +48,12 @@ struct SafetensorsHeader {
   private static func metadata(_ value: JSONValue?, file: String) throws(CheckpointError) -> [String: String] {
     guard let value else { return [:] }
     guard let object = value.objectValue else {
-      throw .invalidHeader(file: file, reason: "wrong: __metadata__ is \(value.kindDescription)")
+      throw .invalidHeader(file: file, reason: "wrong: __metadata__ is \(value.kindDescription), not an object")
     }
     var metadata: [String: String] = [:]
     for (key, value) in object.members {
       guard let text = value.stringValue else {
-        throw .invalidHeader(file: file, reason: "wrong: __metadata__ \(key) is \(value.kindDescription), not a string")
+        throw .invalidHeader(file: file, reason: "wrong: __metadata__ \(key.prefix(120)) is \(value.kindDescription), not a string")
       }
       metadata[key] = text
     }
@@ -70,12 +70,14 @@ struct SafetensorsHeader {
     guard let sizes = object["shape"]?.arrayValue else { throw invalid("has no shape") }
     let shape = sizes.compactMap(\.intValue)
     guard shape.count == sizes.count, shape.allSatisfy({ $0 >= 0 }) else { throw invalid("has a shape that isn't of whole sizes") }
-    guard let size = TensorInfo.byteCount(type: type, shape: shape) else { throw invalid("has a shape too large for any file: \(shape)") }
+    guard let size = TensorInfo.byteCount(type: type, shape: shape) else {
+      throw invalid("has a shape too large for any file: \(shape.prefix(8))")
+    }
     guard let bounds = object["data_offsets"]?.arrayValue?.map(\.intValue), bounds.count == 2, let start = bounds[0], let end = bounds[1]
     else { throw invalid("has no data_offsets of two integers") }
     guard start >= 0, start <= end else { throw invalid("has data_offsets \(start) to \(end)") }
     guard end <= dataSize else { throw invalid("ends at byte \(end) of the data, of which there are \(dataSize)") }
-    guard end - start == size else { throw invalid("has \(end - start) bytes where \(typeName) \(shape) takes \(size)") }
+    guard end - start == size else { throw invalid("has \(end - start) bytes where \(typeName) \(shape.prefix(8)) takes \(size)") }
     return (TensorInfo(name: name, type: type, shape: shape), start..<end)
   }
 }

@@ -1,11 +1,15 @@
-/// The element types of the safetensors format that have whole bytes.
+/// The element types of the safetensors format (its version 0.8) that have whole bytes.
 public enum ScalarType: String, Sendable, CaseIterable {
+  case complex64 = "C64"
   case float64 = "F64"
   case float32 = "F32"
   case float16 = "F16"
   case bfloat16 = "BF16"
   case float8E4M3 = "F8_E4M3"
   case float8E5M2 = "F8_E5M2"
+  case float8E8M0 = "F8_E8M0"
+  case float8E4M3FNUZ = "F8_E4M3FNUZ"
+  case float8E5M2FNUZ = "F8_E5M2FNUZ"
   case int64 = "I64"
   case int32 = "I32"
   case int16 = "I16"
@@ -19,10 +23,10 @@ public enum ScalarType: String, Sendable, CaseIterable {
   /// Bytes of one element.
   public var byteCount: Int {
     switch self {
-    case .float64, .int64, .uint64: 8
+    case .complex64, .float64, .int64, .uint64: 8
     case .float32, .int32, .uint32: 4
     case .float16, .bfloat16, .int16, .uint16: 2
-    case .float8E4M3, .float8E5M2, .int8, .uint8, .bool: 1
+    case .float8E4M3, .float8E5M2, .float8E8M0, .float8E4M3FNUZ, .float8E5M2FNUZ, .int8, .uint8, .bool: 1
     }
   }
 }

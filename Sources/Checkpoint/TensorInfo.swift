@@ -11,17 +11,18 @@ public struct TensorInfo: Sendable, Hashable {
     self.shape = shape
   }
 
+  /// 1 for a tensor of no dimensions.
   public var elementCount: Int { shape.reduce(1, *) }
   public var byteCount: Int { elementCount * type.byteCount }
 
-  /// nil where the number of bytes overflows.
+  /// nil where the bytes overflow, or would but for sizes of 0: then also the product of any of the sizes fits.
   static func byteCount(type: ScalarType, shape: [Int]) -> Int? {
     var bytes = type.byteCount
     for size in shape {
-      let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow else { return nil }
       bytes = product
     }
-    return bytes
+    return shape.contains(0) ? 0 : bytes
   }
 }

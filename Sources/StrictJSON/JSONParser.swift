@@ -111,7 +111,7 @@ private struct JSONParser {
       skipWhitespace()
       guard consume(UInt8(ascii: ":")) else { throw error("expected : after a member name") }
       skipWhitespace()
-      guard object.append(key, try value()) else { throw error("the member \"\(key)\" appears twice", at: start) }
+      guard object.append(key, try value()) else { throw error("the member \"\(key.prefix(120))\" appears twice", at: start) }
       skipWhitespace()
       if consume(UInt8(ascii: "}")) { return object }
       guard consume(UInt8(ascii: ",")) else { throw error("expected , or } in an object") }
@@ -134,7 +134,7 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let integer = Int64(text) { return .integer(integer) }
-    guard let double = Double(text), double.isFinite else { throw error("the number \(text) is out of range", at: start) }
+    guard let double = Double(text), double.isFinite else { throw error("the number \(text.prefix(40)) is out of range", at: start) }
     return .number(double)
   }
 

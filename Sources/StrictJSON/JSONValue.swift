@@ -68,7 +68,9 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 
   public private(set) var keys: [String] = []
   private var values: [JSONValue] = []
+  /// Empty up to `searchedCount` members: most objects of a large file have three, and a search is faster than a table.
   private var positions: [ExactString: Int] = [:]
+  private static let searchedCount = 8
 
   public init() {}
 
@@ -82,9 +84,9 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 
   /// The member's value; setting a new name appends it, setting nil removes it.
   public subscript(key: String) -> JSONValue? {
-    get { positions[ExactString(key)].map { values[$0] } }
+    get { position(of: key).map { values[$0] } }
     set {
-      switch (positions[ExactString(key)], newValue) {
+      switch (position(of: key), newValue) {
       case (let position?, let value?): values[position] = value
       case (nil, let value?): append(key, value)
       case (let position?, nil): remove(at: position)
@@ -96,40 +98,39 @@ public struct JSONObject: Sendable, Hashable, ExpressibleByDictionaryLiteral {
   /// Adds a member; false if the name is there already.
   @discardableResult
   mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-    guard positions.updateValue(keys.count, forKey: ExactString(key)) == nil else { return false }
+    if keys.count < Self.searchedCount {
+      guard position(of: key) == nil else { return false }
+    } else {
+      if positions.isEmpty { indexPositions() }
+      guard positions.updateValue(keys.count, forKey: ExactString(key)) == nil else { return false }
+    }
     keys.append(key)
     values.append(value)
     return true
   }
 
+  private func position(of key: String) -> Int? {
+    let key = ExactString(key)
+    return positions.isEmpty ? keys.firstIndex { ExactString($0) == key } : positions[key]
+  }
+
   private mutating func remove(at position: Int) {
     keys.remove(at: position)
     values.remove(at: position)
+    positions = [:]
+    if keys.count > Self.searchedCount { indexPositions() }
+  }
+
+  private mutating func indexPositions() {
     positions = Dictionary(uniqueKeysWithValues: keys.enumerated().map { (ExactString($1), $0) })
   }
 
   public static func == (one: JSONObject, other: JSONObject) -> Bool {
-    one.keys == other.keys && one.values == other.values
+    one.keys.elementsEqual(other.keys) { ExactString($0) == ExactString($1) } && one.values == other.values
   }
 
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(keys)
+    for key in keys { hasher.combine(ExactString(key)) }
     hasher.combine(values)
-  }
-}
-
-/// A string whose equality is that of its UTF-8 bytes.
-public struct ExactString: Hashable, Sendable {
-  public let string: String
-
-  public init(_ string: String) { self.string = string }
-
-  public static func == (one: ExactString, other: ExactString) -> Bool {
-    one.string.utf8.elementsEqual(other.string.utf8)
-  }
-
-  public func hash(into hasher: inout Hasher) {
-    for byte in string.utf8 { hasher.combine(byte) }
-    hasher.combine(UInt8.max)  // never part of UTF-8, so that no string's bytes are a prefix of another's
   }
 }

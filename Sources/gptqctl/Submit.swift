@@ -14,7 +14,7 @@ struct Submit: AsyncParsableCommand {
 
   @Option(help: "gptq or rtn (round to nearest).") var method: String?
   @Option(help: "2, 3, 4 or 8.") var bits: Int?
-  @Option(help: "Input channels that share a scale; -1: all.") var groupSize: Int?
+  @Option(parsing: .unconditional, help: "Input channels that share a scale; -1: all.") var groupSize: Int?
   @Flag(inversion: .prefixedNo, help: "Grids centred on 0.") var sym: Bool?
   @Flag(inversion: .prefixedNo, help: "Columns by falling activation.") var descAct: Bool?
   @Flag(inversion: .prefixedNo, help: "Columns by falling activation within contiguous groups.") var actGroupAware: Bool?
