@@ -95,6 +95,16 @@ let package = Package(
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "StrictJSON"], swiftSettings: kernel),
     .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
+    .testTarget(name: "JobModelTests", dependencies: ["JobModel", "StrictJSON"]),
+    .testTarget(
+      name: "JobStoreTests", dependencies: ["JobStore", "JobModel", .product(name: "GRDB", package: "GRDB.swift")]),
+    .testTarget(
+      name: "JobRunnerTests",
+      dependencies: [
+        "JobRunner", "JobStore", "JobModel", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+      ]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),

@@ -7,7 +7,7 @@ CREATE TABLE jobs (
   priority    INTEGER NOT NULL,            -- higher runs first
   version     INTEGER NOT NULL,            -- grows with every change
   body        TEXT NOT NULL CHECK (json_valid(body))  -- the job as the API shows it
-) STRICT, WITHOUT ROWID;
+) STRICT;  -- with a rowid: SQLite tells nobody of changes in tables without, and clients wait for changes
 
 CREATE INDEX jobs_in_queue ON jobs (priority DESC, id) WHERE status = 'queued';
 CREATE INDEX jobs_by_status ON jobs (status, id);

@@ -13,12 +13,11 @@ public struct JobRepository: Sendable {
     var configuration = Configuration()
     configuration.label = "gptqd"
     configuration.busyMode = .timeout(10)
-    configuration.prepareDatabase { database in
-      // FULL: a commit has reached the disk when it returns. The one writer also checkpoints; readers are read-only.
-      try database.execute(sql: "PRAGMA synchronous = FULL")
-    }
     do {
+      // The pool's one writer also checkpoints; its readers are read-only.
       database = try DatabasePool(path: file.path, configuration: configuration)
+      // A commit has reached the disk when it returns. The pool sets NORMAL when it opens, so this comes after.
+      try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
       let migrator = Migrations.migrator
       let unknown = try database.read { try migrator.appliedIdentifiers($0).subtracting(migrator.migrations) }
       guard unknown.isEmpty else { throw JobStoreError.newerSchema(path: file.path, migrations: unknown.sorted()) }

@@ -1,0 +1,13 @@
+import GRDB
+
+extension JobRepository {
+  /// A setting of the writer's connection.
+  package func pragma(_ name: String) async throws -> String? {
+    try await database.write { try String.fetchOne($0, sql: "PRAGMA \(name)") }
+  }
+
+  /// Moves the write-ahead log into the database file.
+  package func checkpoint() async throws {
+    _ = try await database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+  }
+}
