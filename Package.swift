@@ -105,6 +105,13 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(
+      name: "ServiceTests",
+      dependencies: [
+        "Service", "JobModel", "JobStore", "JobRunner", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),

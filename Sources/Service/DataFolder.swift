@@ -31,13 +31,12 @@ public final class DataFolder: Sendable {
     } catch {
       throw .unusable(folder: url.path, reason: error.localizedDescription)
     }
-    let file = url.appending(component: "gptqd.lock")
+    let file = Self.lockFile(of: url)
     lock = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw .unusable(folder: url.path, reason: unsafe String(cString: strerror(errno))) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      let pid = (try? String(contentsOf: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
       close(lock)
-      throw .inUse(folder: url.path, pid: pid)
+      throw .inUse(folder: url.path, pid: Self.pid(in: file))
     }
     let pid = Array("\(getpid())\n".utf8)
     _ = ftruncate(lock, 0)
@@ -46,7 +45,28 @@ public final class DataFolder: Sendable {
 
   deinit { close(lock) }
 
-  public var database: URL { url.appending(component: "gptqd.sqlite") }
+  /// Makes and keeps nothing.
+  ///
+  /// - Throws: `LockError.inUse`.
+  public static func requireUnused(_ url: URL) throws(LockError) {
+    let file = lockFile(of: url)
+    let lock = unsafe open(file.path, O_RDONLY | O_CLOEXEC)
+    guard lock >= 0 else { return }
+    defer { close(lock) }
+    guard flock(lock, LOCK_SH | LOCK_NB) == 0 else { throw .inUse(folder: url.path, pid: pid(in: file)) }
+  }
+
+  private static func lockFile(of url: URL) -> URL { url.appending(component: "gptqd.lock") }
+
+  private static func pid(in file: URL) -> String {
+    let text = (try? String(contentsOf: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    return text.isEmpty ? "unknown" : text
+  }
+
+  /// The database of the data folder at `url`.
+  public static func database(in url: URL) -> URL { url.appending(component: "gptqd.sqlite") }
+
+  public var database: URL { Self.database(in: url) }
 
   /// Where the daemon writes its address once it listens.
   public var addressFile: URL { url.appending(component: "gptqd.url") }

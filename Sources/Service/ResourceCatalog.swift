@@ -11,55 +11,80 @@ public struct ResourceCatalog: Sendable {
     self.datasetRoots = datasetRoots
   }
 
+  /// Looks into folders, so not for the threads of async code.
+  ///
   /// - Throws: `Problem` that names the field whose name can't be found or leaves its root.
   public func files(of request: JobRequest) throws(Problem) -> JobFiles {
     JobFiles(
-      model: try find(request.model, ending: "", isFolder: true, in: modelRoots, code: .invalidModel, pointer: "/model"),
+      model: try find(request.model, .model, in: modelRoots, pointer: "/model"),
       calibration: try dataset(request.calibration?.dataset, at: "/calibration/dataset"),
       evaluation: try dataset(request.evaluation?.dataset, at: "/evaluation/dataset"))
   }
 
   private func dataset(_ name: String?, at pointer: String) throws(Problem) -> URL? {
     guard let name else { return nil }
-    return try find(name, ending: ".jsonl", isFolder: false, in: datasetRoots, code: .invalidDataset, pointer: pointer)
+    return try find(name, .dataset, in: datasetRoots, pointer: pointer)
   }
 
-  private func find(
-    _ name: String, ending: String, isFolder: Bool, in roots: [URL], code: Problem.Code, pointer: String
-  ) throws(Problem) -> URL {
+  /// What a name stands for.
+  private enum Kind: String {
+    /// A folder of that name.
+    case model
+    /// A file of that name with `.jsonl` at its end.
+    case dataset
+
+    var ending: String { self == .model ? "" : ".jsonl" }
+    var code: Problem.Code { self == .model ? .invalidModel : .invalidDataset }
+
+    /// nil where there is nothing at the path; links are followed.
+    func matches(_ path: String) -> Bool? {
+      var isFolder: ObjCBool = false
+      guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
+      return isFolder.boolValue == (self == .model)
+    }
+  }
+
+  private func find(_ name: String, _ kind: Kind, in roots: [URL], pointer: String) throws(Problem) -> URL {
     func problem(_ detail: String) -> Problem {
       Problem(
-        code, status: 422, title: "The job names something that can't be used", detail: detail,
+        kind.code, status: 422, title: "The job names something that can't be used", detail: detail,
         errors: [.init(pointer: pointer, detail: detail)])
     }
-    let kind = isFolder ? "model" : "dataset"
     // Requests are checked when they are read; a stored one is from an older version at worst.
     guard ResourceName.isValid(name) else { throw problem("\"\(name.prefix(120))\" is not a name of a \(kind)") }
     for root in roots {
-      let candidate = root.appending(component: name + ending)
-      var isDirectory: ObjCBool = false
-      guard unsafe FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isDirectory) else { continue }
-      let resolved = candidate.resolvingSymlinksInPath().path
-      guard resolved.hasPrefix(root.resolvingSymlinksInPath().path + "/") else {
+      let candidate = root.appending(component: name + kind.ending)
+      guard let isKind = kind.matches(candidate.path) else { continue }
+      guard Self.isInside(candidate, root) else {
         throw problem("the \(kind) \"\(name)\" is a link that leaves its root folder; copy it there, or add its folder to the roots")
       }
-      guard isDirectory.boolValue == isFolder else {
-        throw problem(
-          "the \(kind) \"\(name)\" is a \(isDirectory.boolValue ? "folder" : "file") where a \(isFolder ? "folder" : "file") is needed")
+      guard isKind else {
+        throw problem("\"\(name + kind.ending)\" is \(kind == .model ? "a file where a folder" : "a folder where a file") is needed")
       }
       return candidate
     }
-    let known = known(ending: ending, isFolder: isFolder, in: roots)
+    let known = known(kind, in: roots)
     throw problem(
       "there is no \(kind) \"\(name)\" below the configured roots; "
         + (known.isEmpty ? "they hold none" : "there are \(known.joined(separator: ", "))"))
   }
 
+  private static func isInside(_ url: URL, _ root: URL) -> Bool {
+    let root = root.resolvingSymlinksInPath().pathComponents
+    let components = url.resolvingSymlinksInPath().pathComponents
+    return components.count > root.count && components.starts(with: root)
+  }
+
   /// At most ten names.
-  private func known(ending: String, isFolder: Bool, in roots: [URL]) -> [String] {
-    let names = roots.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0.path)) ?? [] }
-    return Array(
-      names.filter { $0.hasSuffix(ending) && !$0.hasPrefix(".") && (!isFolder || !$0.contains(".jsonl")) }
-        .map { String($0.dropLast(ending.count)) }.sorted().prefix(10))
+  private func known(_ kind: Kind, in roots: [URL]) -> [String] {
+    var names: Set<String> = []
+    for root in roots {
+      for entry in (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+      where entry.hasSuffix(kind.ending) && !entry.hasPrefix(".") {
+        let candidate = root.appending(component: entry)
+        if kind.matches(candidate.path) == true, Self.isInside(candidate, root) { names.insert(String(entry.dropLast(kind.ending.count))) }
+      }
+    }
+    return Array(names.sorted().prefix(10))
   }
 }

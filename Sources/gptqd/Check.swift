@@ -7,7 +7,7 @@ struct Check: AsyncParsableCommand {
   @OptionGroup var file: ConfigurationFile
 
   func run() async throws {
-    let results = await DaemonChecks.run(configurationFile: file.path)
+    let results = EngineChecks.run() + (await DaemonChecks.run(configurationFile: file.path))
     for result in results { print("\(result.passed ? "✓" : "✗") \(result.name): \(result.detail)") }
     if !results.allSatisfy(\.passed) { throw ExitCode.failure }
   }

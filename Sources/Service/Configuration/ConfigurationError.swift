@@ -5,6 +5,7 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
   case unknownKey(String, file: String, known: [String])
   case invalidValue(key: String, value: String, expected: String)
   case remoteWithoutAuthentication(listen: String)
+  case cannotListen(listen: String, reason: String)
 
   public var description: String {
     switch self {
@@ -16,6 +17,8 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case .remoteWithoutAuthentication(let listen):
       "http.listen \(listen) is reachable from other machines, and requests are not authenticated; "
         + "listen on a loopback address, or set http.allow_remote to true if the network is trusted"
+    case .cannotListen(let listen, let reason):
+      "http.listen \(listen) can't be listened on: \(reason); choose another address or port (port 0: any that is free)"
     }
   }
 }

@@ -1,5 +1,5 @@
 /// The keys of the configuration; each is also an environment variable, `http.listen` → `GPTQD_HTTP_LISTEN`.
-enum ConfigurationKey: String, CaseIterable {
+package enum ConfigurationKey: String, CaseIterable {
   case listen = "http.listen"
   case allowRemote = "http.allow_remote"
   case maxBodyBytes = "http.max_body_bytes"

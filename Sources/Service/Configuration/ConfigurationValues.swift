@@ -37,32 +37,47 @@ struct ConfigurationValues {
     guard data.count <= sizeLimit, let text = String(validating: data, as: UTF8.self) else {
       throw .notYAML(file: file, reason: "it is larger than \(sizeLimit) bytes or not UTF-8")
     }
+    let parser: Yams.Parser
     let node: Node?
     do {
-      node = try Yams.compose(yaml: text)
+      parser = try Yams.Parser(yaml: text)
+      node = try parser.singleRoot()
     } catch {
       throw .notYAML(file: file, reason: "\(error)")
     }
     guard let node else { throw .notYAML(file: file, reason: "it is empty; a file with only comments needs at least one key") }
+    // The nodes' anchors live as long as the parser.
+    defer { withExtendedLifetime(parser) {} }
     try checkKeys(node, prefix: [], file: file)
   }
 
   private static func checkKeys(_ node: Node, prefix: [String], file: String) throws(ConfigurationError) {
     let known = ConfigurationKey.allCases.map(\.rawValue)
     let key = prefix.joined(separator: ".")
-    switch node {
-    case .mapping(let mapping):
+    if let anchor = node.anchor {
+      throw .notYAML(file: file, reason: "it has the anchor &\(anchor.rawValue); write values where they are needed")
+    }
+    if case .mapping(let mapping) = node {
       guard !known.contains(key) else { throw .invalidValue(key: key, value: "a mapping", expected: "a single value") }
-      for (name, value) in mapping { try checkKeys(value, prefix: prefix + [name.string ?? "\(name)"], file: file) }
+      guard key.isEmpty || known.contains(where: { $0.hasPrefix(key + ".") }) else { throw .unknownKey(key, file: file, known: known) }
+      for (name, value) in mapping {
+        guard let name = name.string else { throw .notYAML(file: file, reason: "a key is not a word") }
+        try checkKeys(value, prefix: prefix + [name], file: file)
+      }
+      return
+    }
+    guard !key.isEmpty else { throw .notYAML(file: file, reason: "it has no keys at its top; expected is such as \"log: {level: info}\"") }
+    guard known.contains(key) else { throw .unknownKey(key, file: file, known: known) }
+    switch node {
+    case .sequence(let elements):
+      guard key.hasSuffix(".roots"), elements.allSatisfy({ $0.scalar != nil && $0.anchor == nil }) else {
+        throw .invalidValue(key: key, value: "a list", expected: key.hasSuffix(".roots") ? "a list of folders" : "a single value")
+      }
     case .scalar(let scalar):
-      guard !prefix.isEmpty else { throw .notYAML(file: file, reason: "it holds \"\(scalar.string.prefix(40))\", not keys and values") }
-      guard known.contains(key) else { throw .unknownKey(key, file: file, known: known) }
-    case .sequence:
-      guard !prefix.isEmpty else { throw .notYAML(file: file, reason: "it holds a list, not keys and values") }
-      guard known.contains(key) else { throw .unknownKey(key, file: file, known: known) }
-      guard key.hasSuffix(".roots") else { throw .invalidValue(key: key, value: "a list", expected: "a single value") }
-    case .alias(let alias):
-      throw .notYAML(file: file, reason: "it has the alias \(alias.anchor.rawValue); write the value itself")
+      if node.null != nil, !scalar.string.isEmpty {
+        throw .invalidValue(key: key, value: scalar.string, expected: "a value, or left out for the default")
+      }
+    case .mapping, .alias: throw .invalidValue(key: key, value: "an alias", expected: "a single value")
     }
   }
 
@@ -92,18 +107,26 @@ struct ConfigurationValues {
     try value(key, expected: "one of " + Choice.allCases.map(\.rawValue).joined(separator: ", ")) { Choice(rawValue: $0.lowercased()) }
   }
 
-  func folder(_ key: ConfigurationKey) -> URL? { string(key).map(Self.folder) }
+  func folder(_ key: ConfigurationKey) throws(ConfigurationError) -> URL? {
+    guard let path = string(key) else { return nil }
+    return try Self.folder(path, key)
+  }
 
   /// A list, or names with commas between.
   func folders(_ key: ConfigurationKey) throws(ConfigurationError) -> [URL]? {
-    let names = reader.stringArray(forKey: ConfigKey(key.rawValue)) ?? string(key).map { [$0] }
-    guard let names else { return nil }
-    let folders = names.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-    guard !folders.isEmpty else { throw .invalidValue(key: key.rawValue, value: "", expected: "at least one folder") }
-    return folders.map(Self.folder)
+    let texts = reader.stringArray(forKey: ConfigKey(key.rawValue)) ?? string(key).map { [$0] } ?? []
+    let paths = texts.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    guard !paths.isEmpty else { return nil }
+    var folders: [URL] = []
+    for path in paths { folders.append(try Self.folder(path, key)) }
+    return folders
   }
 
-  private static func folder(_ path: String) -> URL {
-    URL(filePath: path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path, directoryHint: .isDirectory).absoluteURL
+  private static func folder(_ path: String, _ key: ConfigurationKey) throws(ConfigurationError) -> URL {
+    guard !path.contains("\0") else {
+      throw .invalidValue(key: key.rawValue, value: path.replacing("\0", with: "\\0"), expected: "a path")
+    }
+    let isInHome = path == "~" || path.hasPrefix("~/")
+    return URL(filePath: isInHome ? NSHomeDirectory() + path.dropFirst() : path, directoryHint: .isDirectory).absoluteURL
   }
 }

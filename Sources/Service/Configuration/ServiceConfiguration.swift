@@ -3,7 +3,7 @@ import Foundation
 import Logging
 
 /// The daemon's settings: the file's, overridden by the environment's.
-public struct ServiceConfiguration: Sendable {
+public struct ServiceConfiguration: Sendable, Hashable {
   /// Address and port; port 0 lets the system choose.
   public var host = "127.0.0.1"
   public var port = 8790
@@ -13,7 +13,7 @@ public struct ServiceConfiguration: Sendable {
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
-  /// Cores of one product; 0: all.
+  /// Cores for all jobs together; 0: all of the machine.
   public var threads = 0
   /// Jobs that run at once.
   public var workers = 1
@@ -34,7 +34,7 @@ public struct ServiceConfiguration: Sendable {
   /// - Throws: `ConfigurationError`.
   public init(file: String?, environment: [String: String] = ProcessInfo.processInfo.environment) async throws {
     let values = try await ConfigurationValues(file: file, environment: environment)
-    dataFolder = values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
+    dataFolder = try values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
     modelRoots = try values.folders(.modelRoots) ?? [dataFolder.appending(component: "models")]
     datasetRoots = try values.folders(.datasetRoots) ?? [dataFolder.appending(component: "datasets")]
     maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...(1 << 30)) ?? maxBodyBytes
@@ -47,9 +47,12 @@ public struct ServiceConfiguration: Sendable {
     logFormat = try values.choice(.logFormat, of: LogFormat.self) ?? logFormat
     if let listen = values.string(.listen) { (host, port) = try Self.address(listen) }
     guard try values.bool(.allowRemote) ?? false || Self.isLoopback(host) else {
-      throw ConfigurationError.remoteWithoutAuthentication(listen: "\(host):\(port)")
+      throw ConfigurationError.remoteWithoutAuthentication(listen: listen)
     }
   }
+
+  /// As it is written in the configuration: "host:port", brackets around an IPv6 address.
+  public var listen: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 
   private static func defaultDataFolder(_ environment: [String: String]) -> URL {
     if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return URL(filePath: data).appending(component: "gptqd") }
@@ -60,9 +63,9 @@ public struct ServiceConfiguration: Sendable {
   private static func address(_ text: String) throws(ConfigurationError) -> (host: String, port: Int) {
     let invalid = ConfigurationError.invalidValue(
       key: ConfigurationKey.listen.rawValue, value: text, expected: "an address and a port, as 127.0.0.1:8790 or [::1]:8790")
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port) else {
-      throw invalid
-    }
+    guard let colon = text.lastIndex(of: ":"), case let digits = text[text.index(after: colon)...],
+      digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits)
+    else { throw invalid }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = host.dropFirst().dropLast()
@@ -70,8 +73,11 @@ public struct ServiceConfiguration: Sendable {
       throw invalid
     }
     guard !host.isEmpty else { throw invalid }
-    return (String(host), port)
+    return (String(host), Int(port))
   }
 
-  private static func isLoopback(_ host: String) -> Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+  private static func isLoopback(_ host: String) -> Bool {
+    let octets = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+    return host == "localhost" || host == "::1" || octets.count == 4 && octets[0] == 127 && !octets.contains(nil)
+  }
 }

@@ -58,15 +58,26 @@ public struct EnginePlanner: JobPlanner {
       code, status: 422, title: "The job can't be done as asked", detail: detail, errors: [.init(pointer: pointer, detail: detail)])
   }
 
-  /// What will work and surprise.
+  /// Group sizes that GPTQModel's kernels take.
+  private static let commonGroupSizes: Set<Int> = [-1, 16, 32, 64, 128, 256, 512, 1024]
+
+  /// What will work and surprise whoever serves the result.
   private static func warnings(_ request: QuantizationRequest, _ configuration: ModelConfiguration) -> [String] {
-    guard request.groupSize > 0 else { return [] }
-    let partial = configuration.linears(ofBlock: 0).filter { $0.inputs % request.groupSize != 0 }
-    guard let layer = partial.first else { return [] }
-    return [
-      "group_size \(request.groupSize) doesn't divide the \(layer.inputs) input channels of \(layer.role.moduleName): its last group is "
-        + "shorter, which vLLM's kernels refuse"
-    ]
+    var warnings: [String] = []
+    let partial = configuration.linears(ofBlock: 0).first { request.groupSize > 0 && $0.inputs % request.groupSize != 0 }
+    if let partial {
+      warnings.append(
+        "group_size \(request.groupSize) doesn't divide the \(partial.inputs) input channels of \(partial.role.moduleName): its last "
+          + "group is shorter, which vLLM's and GPTQModel's kernels refuse")
+    } else if !commonGroupSizes.contains(request.groupSize) {
+      warnings.append(
+        "group_size \(request.groupSize) is not one that GPTQModel loads: "
+          + commonGroupSizes.sorted().map(String.init).joined(separator: ", "))
+    }
+    if !request.sym, request.format == .gptq {
+      warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
+    }
+    return warnings
   }
 }
 

@@ -12,17 +12,18 @@ struct ArtifactRoutes {
   let folder: DataFolder
   let files: WorkerPool
 
-  func add(to router: some RouterMethods<BasicRequestContext>) {
-    router.get("v1/jobs/:id/artifacts", use: manifest)
-    router.get("v1/jobs/:id/artifacts/:path", use: download)
-    router.head("v1/jobs/:id/artifacts/:path", use: download)
+  var routes: [Route] {
+    [
+      .get("v1/jobs/:id/artifacts", use: manifest),
+      .get("v1/jobs/:id/artifacts/:path", use: download),
+    ]
   }
 
-  @Sendable private func manifest(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+  @Sendable private func manifest(_ request: Request, _ context: APIContext) async throws -> Response {
     try .json(try await result(context).manifest)
   }
 
-  private func result(_ context: BasicRequestContext) async throws -> (job: Job, manifest: ArtifactManifest) {
+  private func result(_ context: APIContext) async throws -> (job: Job, manifest: ArtifactManifest) {
     let job = try await context.requireJob(in: repository)
     guard let manifest = job.result else {
       throw Problem(
@@ -33,31 +34,29 @@ struct ArtifactRoutes {
     return (job, manifest)
   }
 
-  /// A whole file or one range of it, as a stream; `HEAD` sends the same headers.
-  @Sendable private func download(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+  /// A whole file or one range of it, as a stream.
+  @Sendable private func download(_ request: Request, _ context: APIContext) async throws -> Response {
     let (job, manifest) = try await result(context)
-    let path = context.parameters.get("path")?.removingPercentEncoding ?? ""
+    let path = context.pathText("path")
     guard let file = manifest.files.first(where: { $0.path == path }) else {
       throw Problem(.artifactNotFound, status: 404, title: "The artifact has no such file", detail: "no file is named \(path.prefix(200))")
     }
     let tag = EntityTag.file(file)
     var headers: HTTPFields = [.eTag: tag, .acceptRanges: "bytes", .contentType: Self.contentType(path)]
     if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, tag) { return Response(status: .notModified, headers: headers) }
-    // A range of another version is of no use: If-Range then asks for the whole file.
-    let isCurrent = request.headers[.ifRange].map { $0 == tag } ?? true
+    // Ranges are defined for GET only; of another version, which If-Range tells, they are of no use.
+    let hasRange = request.method == .get && request.headers[.ifRange].map { $0 == tag } ?? true
     let url = folder.folders(for: job.id.text).artifact.appending(component: file.path)
-    switch ByteRange(isCurrent ? request.headers[.range] : nil, size: file.size) {
+    switch ByteRange(hasRange ? request.headers[.range] : nil, size: file.size) {
     case .whole:
-      return Response(status: .ok, headers: headers, body: try body(of: url, 0..<file.size, method: request.method))
+      return Response(status: .ok, headers: headers, body: try await body(of: url, 0..<file.size))
     case .part(let range):
       headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      return Response(status: .partialContent, headers: headers, body: try body(of: url, range, method: request.method))
+      return Response(status: .partialContent, headers: headers, body: try await body(of: url, range))
     case .notSatisfiable:
       let problem = Problem(
         .rangeNotSatisfiable, status: 416, title: "The range has no byte in the file", detail: "the file has \(file.size) bytes")
-      var response = try problem.response(instance: request.uri.path)
-      response.headers[.contentRange] = "bytes */\(file.size)"
-      return response
+      return try problem.response(instance: request.uri.path, headers: [.contentRange: "bytes */\(file.size)"])
     }
   }
 
@@ -68,15 +67,18 @@ struct ArtifactRoutes {
   /// Bytes that are read from disk at once.
   private static let chunk = 1 << 20
 
-  private func body(of url: URL, _ range: Range<Int>, method: HTTPRequest.Method) throws -> ResponseBody {
-    guard method != .head else { return ResponseBody(contentLength: range.count) { writer in try await writer.finish(nil) } }
-    let handle = try FileHandle(forReadingFrom: url)
-    try handle.seek(toOffset: UInt64(range.lowerBound))
+  private func body(of url: URL, _ range: Range<Int>) async throws -> ResponseBody {
+    let handle = try await files.run {
+      let handle = try FileHandle(forReadingFrom: url)
+      try handle.seek(toOffset: UInt64(range.lowerBound))
+      return handle
+    }
     return ResponseBody(contentLength: range.count) { writer in
       var remaining = range.count
       while remaining > 0 {
         let count = min(Self.chunk, remaining)
         let data = try await files.run { try handle.read(upToCount: count) ?? Data() }
+        // Ends the connection short of Content-Length, so that the client sees that the file is incomplete.
         guard !data.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
         remaining -= data.count
         try await writer.write(ByteBuffer(bytes: data))

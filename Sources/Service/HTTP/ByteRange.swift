@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a `Range` header asks of a file (RFC 9110, section 14).
-enum ByteRange: Equatable {
+package enum ByteRange: Equatable, Sendable {
   /// No range that is served: the header is absent, malformed, of another unit, or asks for several ranges.
   case whole
   case part(Range<Int>)
@@ -11,7 +11,7 @@ enum ByteRange: Equatable {
   /// - Parameters:
   ///   - header: Such as `bytes=0-99`, `bytes=100-` or `bytes=-100`.
   ///   - size: Bytes of the file.
-  init(_ header: String?, size: Int) {
+  package init(_ header: String?, size: Int) {
     guard let header, let equals = header.firstIndex(of: "="),
       header[..<equals].trimmingCharacters(in: .whitespaces).lowercased() == "bytes"
     else {

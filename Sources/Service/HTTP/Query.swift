@@ -6,12 +6,14 @@ import JobModel
 struct Query {
   private var values: [String: String] = [:]
 
+  init() {}
+
   /// - Throws: `Problem` (400).
   init(_ request: Request, allowing names: Set<String>) throws(Problem) {
     for (key, value) in request.uri.queryParameters {
       let name = String(key)
       guard names.contains(name) else {
-        throw .invalidQuery(name, "is not known here; known: \(names.sorted().joined(separator: ", "))")
+        throw .invalidQuery(name, "is not known here; " + (names.isEmpty ? "none is" : "known: \(names.sorted().joined(separator: ", "))"))
       }
       guard values.updateValue(String(value), forKey: name) == nil else { throw .invalidQuery(name, "appears twice") }
     }

@@ -45,59 +45,94 @@ public struct Daemon: Sendable {
     self.logger = logger
   }
 
-  /// Serves until the process is asked to stop, or the surrounding service group is.
+  /// Connections get this much longer than jobs, so that a client learns of a job's end.
+  private static let connectionGrace = Duration.seconds(2)
+
+  /// Serves until the process is asked to stop, or the surrounding service group is; returns when everything has stopped,
+  /// or at the end of the grace period, whatever still runs then.
   ///
   /// - Parameter onListening: Told the daemon's address.
+  /// - Throws: `ConfigurationError.cannotListen`.
   public func run(onListening: @escaping @Sendable (String) -> Void = { _ in }) async throws {
-    let drain = DrainSignal()
+    try? FileManager.default.removeItem(at: folder.addressFile)
+    let (ends, end) = AsyncThrowingStream.makeStream(of: Void.self)
+    let drain = DrainService(limit: configuration.gracePeriod + Self.connectionGrace) { end.yield() }
+    let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let application = Application(
-      router: router(drain), server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
+      router: router(drain.signal),
+      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
       configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd"),
-      onServerRunning: { channel in announce(channel.localAddress, onListening) }, logger: logger)
+      onServerRunning: { channel in
+        announce(channel.localAddress, onListening)
+        listens.finish()
+      }, logger: logger)
+    // Stopped in reverse order: routes learn of it first, and answer until the jobs have stopped.
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: DrainNotice(drain: drain)), .init(service: application), .init(service: scheduler)],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    try await group.run()
+        services: [
+          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, listening: listening)), .init(service: drain),
+        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    // Not a child task: that one would be waited for, also after the grace period.
+    let running = Task {
+      do {
+        try await group.run()
+        end.finish()
+      } catch {
+        end.finish(throwing: startError(error))
+      }
+    }
+    try await withTaskCancellationHandler {
+      for try await _ in ends {
+        logger.warning("the grace period is over; what still runs is taken up at the next start")
+        break
+      }
+    } onCancel: {
+      running.cancel()
+    }
     try? FileManager.default.removeItem(at: folder.addressFile)
     logger.notice("stopped")
   }
 
-  private func router(_ drain: DrainSignal) -> Router<BasicRequestContext> {
-    let router = Router()
-    router.add(middleware: ProblemMiddleware())
+  private func router(_ drain: DrainSignal) -> Router<APIContext> {
     let files = WorkerPool(label: "gptqd.files")
-    JobRoutes(
+    let submission = SubmitRoute(
       repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
-      maxBodyBytes: configuration.maxBodyBytes
-    ).add(to: router)
-    ArtifactRoutes(repository: repository, folder: folder, files: files).add(to: router)
-    OperationsRoutes(drain: drain).add(to: router)
-    MethodNotAllowed.add(to: router)
+      maxBodyBytes: configuration.maxBodyBytes)
+    let routes =
+      submission.routes + JobRoutes(repository: repository, scheduler: scheduler).routes + LayerRoutes(repository: repository).routes
+      + ArtifactRoutes(repository: repository, folder: folder, files: files).routes + OperationsRoutes(drain: drain).routes
+    let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
+    for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }
     return router
   }
 
+  private func startError(_ error: any Error) -> any Error {
+    switch error {
+    case let error as IOError:
+      ConfigurationError.cannotListen(listen: configuration.listen, reason: unsafe String(cString: strerror(error.errnoCode)))
+    case is SocketAddressError, is SocketAddressError.UnknownHost:
+      ConfigurationError.cannotListen(listen: configuration.listen, reason: "there is no such host")
+    default: error
+    }
+  }
+
   private func announce(_ address: SocketAddress?, _ onListening: (String) -> Void) {
-    let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-    let url = "http://\(host):\(address?.port ?? configuration.port)"
+    var bound = configuration
+    bound.port = address?.port ?? configuration.port
+    let url = "http://" + bound.listen
     do {
       try Data((url + "\n").utf8).write(to: folder.addressFile, options: .atomic)
     } catch {
       logger.warning("the address file can't be written", metadata: ["error": "\(error)"])
     }
+    let threads = configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     logger.notice(
       "listening",
-      metadata: ["url": "\(url)", "data": "\(folder.url.path)", "version": "\(Self.version)", "workers": "\(configuration.workers)"])
+      metadata: [
+        "url": "\(url)", "data": "\(folder.url.path)", "version": "\(Self.version)", "workers": "\(configuration.workers)",
+        "threads": "\(threads)",
+      ])
     onListening(url)
-  }
-}
-
-/// Tells routes that the daemon stops.
-private struct DrainNotice: Service {
-  let drain: DrainSignal
-
-  func run() async throws {
-    try await gracefulShutdown()
-    drain.set()
   }
 }

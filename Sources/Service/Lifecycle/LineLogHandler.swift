@@ -23,19 +23,27 @@ public struct LineLogHandler: LogHandler {
 
   public func log(event: LogEvent) {
     let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let time = APICoding.text(Date())
-    let line: String
+    let line = Self.line(
+      format, time: APICoding.text(Date()), level: event.level, label: label, message: "\(event.message)",
+      fields: fields.map { ($0.key, "\($0.value)") })
+    // A log that can't be written, to a full disk or a closed pipe, must not end the daemon.
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  package static func line(
+    _ format: ServiceConfiguration.LogFormat, time: String, level: Logger.Level, label: String, message: String,
+    fields: [(name: String, value: String)]
+  ) -> String {
     switch format {
     case .text:
-      let details = fields.map { " \($0.key)=\($0.value)" }.joined()
-      line = "\(time) \(event.level.rawValue) \(event.message)\(details)"
+      let text = "\(time) \(level.rawValue) \(message)" + fields.map { " \($0.name)=\($0.value)" }.joined()
+      return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     case .json:
       var object: JSONObject = [
-        "time": .string(time), "level": .string(event.level.rawValue), "label": .string(label), "message": .string("\(event.message)"),
+        "time": .string(time), "level": .string(level.rawValue), "label": .string(label), "message": .string(message),
       ]
-      for (key, value) in fields { object[key] = .string("\(value)") }
-      line = JSONValue.object(object).serialized()
+      for (name, value) in fields where object[name] == nil { object[name] = .string(value) }
+      return JSONValue.object(object).serialized()
     }
-    FileHandle.standardError.write(Data((line.replacing("\n", with: "\\n") + "\n").utf8))
   }
 }

@@ -1,0 +1,50 @@
+import Crypto
+import Foundation
+import HTTPTypes
+import Hummingbird
+import JobModel
+import JobRunner
+import JobStore
+
+/// `POST /v1/jobs`.
+struct SubmitRoute {
+  let repository: JobRepository
+  let scheduler: Scheduler
+  let catalog: ResourceCatalog
+  let planner: any JobPlanner
+  let files: WorkerPool
+  let maxBodyBytes: Int
+
+  var routes: [Route] { [.post("v1/jobs", use: submit)] }
+
+  /// 202 once the job is durable; for a repeated `Idempotency-Key`, the job that it made.
+  @Sendable private func submit(_ request: Request, _ context: APIContext) async throws -> Response {
+    let body = try await JSONBody.read(request, limit: maxBodyBytes)
+    let key = try idempotencyKey(request, body: body)
+    let jobRequest = try JobRequest(parsing: body.value)
+    let (catalog, planner) = (catalog, planner)
+    let plan = try await files.run { try planner.plan(jobRequest, files: catalog.files(of: jobRequest)) }
+    let submission = try await repository.submit(jobRequest, layers: plan.layers, warnings: plan.warnings, key: key, now: Date())
+    let job: Job
+    switch submission {
+    case .created(let created):
+      job = created
+      scheduler.wake()
+      context.logger.info("job submitted", metadata: ["job": "\(job.id)", "model": "\(jobRequest.model)"])
+    case .replayed(let stored): job = stored
+    }
+    var response = try Response.job(job, status: .accepted)
+    response.headers[.location] = "/v1/jobs/\(job.id)"
+    return response
+  }
+
+  private func idempotencyKey(_ request: Request, body: JSONBody) throws(Problem) -> IdempotencyKey? {
+    guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else { return nil }
+    guard (1...255).contains(key.utf8.count) else {
+      throw Problem(
+        .invalidRequest, status: 400, title: "The Idempotency-Key can't be used",
+        detail: "it must have 1 to 255 bytes, has \(key.utf8.count)")
+    }
+    return IdempotencyKey(key: key, fingerprint: SHA256.hash(data: body.bytes).map { String($0, radix: 16) }.joined(separator: "-"))
+  }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import JobModel
+import Service
+import Testing
+
+@Suite struct ResourceCatalogTests {
+  private let folder: TemporaryFolder
+  private let catalog: ResourceCatalog
+
+  init() throws {
+    folder = try TemporaryFolder()
+    for path in [
+      "one/a/config.json", "one/both/config.json", "two/both/config.json", "two/b/config.json", "one/file", "one-more/c/config.json",
+      "outside/d/config.json", "data/text.jsonl", "data/notes.txt", "data/folder.jsonl/x",
+    ] { try folder.write(path) }
+    try folder.link("one/inside", to: "a")
+    try folder.link("one/sibling", to: "../one-more/c")
+    try folder.link("one/outside", to: folder.url.appending(path: "outside/d").path)
+    try folder.link("one/dangling", to: "nowhere")
+    try folder.link("one/root", to: ".")
+    try folder.link("one/loop", to: "loop")
+    try folder.link("data/outside.jsonl", to: "/etc/passwd")
+    try folder.link("linked", to: "two")
+    catalog = ResourceCatalog(
+      modelRoots: [folder.url.appending(component: "one"), folder.url.appending(component: "linked"), URL(filePath: "/nowhere")],
+      datasetRoots: [folder.url.appending(component: "data")])
+  }
+
+  private func files(_ model: String, calibration: String? = nil) throws -> JobFiles {
+    try catalog.files(of: JobRequest(model: model, calibration: calibration.map { CalibrationRequest(dataset: $0) }))
+  }
+
+  @Test(arguments: [("a", "one/a"), ("b", "linked/b"), ("both", "one/both"), ("inside", "one/inside")])
+  func aModelIsTheFirstFolderOfItsName(name: String, path: String) throws {
+    #expect(try files(name).model.path == folder.url.appending(path: path).path)
+  }
+
+  @Test func aDatasetIsAFileOfItsName() throws {
+    #expect(try files("a", calibration: "text").calibration?.path == folder.url.appending(path: "data/text.jsonl").path)
+    #expect(try files("a").calibration == nil)
+  }
+
+  @Test(arguments: [
+    ("absent", "there are a, b, both, inside"), ("dangling", "there is no model"), ("loop", "there is no model"),
+    ("file", "a file where a folder is needed"), ("outside", "leaves its root"), ("sibling", "leaves its root"),
+    ("root", "leaves its root"),
+    ("..", "not a name"), (".", "not a name"), ("a/config.json", "not a name"), ("/etc", "not a name"), ("", "not a name"),
+  ])
+  func otherModelsAreRefused(name: String, detail: String) {
+    let problem = #expect(throws: Problem.self) { try files(name) }
+    #expect(problem?.code == .invalidModel)
+    #expect(problem?.errors?.map(\.pointer) == ["/model"])
+    #expect(problem?.detail.hasSuffix(detail) == true || problem?.detail.contains(detail + " ") == true, "\(problem?.detail ?? "")")
+  }
+
+  @Test(arguments: [
+    ("absent", "there are text"), ("notes", "there is no dataset"), ("folder", "a folder where a file is needed"),
+    ("outside", "leaves its root"), ("../one/file", "not a name"),
+  ])
+  func otherDatasetsAreRefused(name: String, detail: String) {
+    let problem = #expect(throws: Problem.self) { try files("a", calibration: name) }
+    #expect(problem?.code == .invalidDataset)
+    #expect(problem?.errors?.map(\.pointer) == ["/calibration/dataset"])
+    #expect(problem?.detail.hasSuffix(detail) == true || problem?.detail.contains(detail + " ") == true, "\(problem?.detail ?? "")")
+  }
+
+  @Test func atMostTenNamesAreTold() throws {
+    for number in 10..<30 { try folder.write("one/m\(number)/config.json") }
+    let problem = #expect(throws: Problem.self) { try files("absent") }
+    #expect(problem?.detail.contains("m16") == false)
+    #expect(problem?.detail.split(separator: ", ").count == 10)
+  }
+}
