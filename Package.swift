@@ -112,6 +112,13 @@ let package = Package(
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: [
+        "Service", "gptqctl", "Quantization", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+      ]),
+    .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),

@@ -45,17 +45,15 @@ public actor Scheduler: Service {
     }
     wake()
     await withGracefulShutdownHandler {
-      await withTaskGroup(of: Void.self) { jobs in
-        for await _ in wakes {
-          while !isDraining, running.count < workers, let job = await claim() {
-            let flag = CancellationFlag()
-            running[job.id] = flag
-            jobs.addTask { await self.see(job, through: flag) }
-          }
+      for await _ in wakes {
+        while !isDraining, running.count < workers, let job = await claim() {
+          let flag = CancellationFlag()
+          running[job.id] = flag
+          // Not a child task: that one would be waited for, also after the grace period.
+          Task { await self.see(job, through: flag) }
         }
-        await drain()
-        jobs.cancelAll()
       }
+      await drain()
     } onGracefulShutdown: {
       Task { await self.beginDraining() }
     }

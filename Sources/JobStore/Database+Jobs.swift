@@ -13,6 +13,16 @@ extension Database {
     return job
   }
 
+  /// The job that was stored under an idempotency key.
+  ///
+  /// - Throws: `JobStoreError.idempotencyMismatch`.
+  func replayed(_ key: IdempotencyKey) throws -> Job? {
+    let row = try Row.fetchOne(self, sql: "SELECT fingerprint, job FROM idempotency_keys WHERE key = ?", arguments: [key.key])
+    guard let row else { return nil }
+    guard row["fingerprint"] == key.fingerprint else { throw JobStoreError.idempotencyMismatch(key: key.key) }
+    return try requireJob(row["job"])
+  }
+
   func jobs(sql: String, arguments: StatementArguments = StatementArguments()) throws -> [Job] {
     try values(Job.self, sql: sql, arguments: arguments)
   }

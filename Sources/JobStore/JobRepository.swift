@@ -44,13 +44,7 @@ public struct JobRepository: Sendable {
     _ request: JobRequest, layers: [LayerRecord], warnings: [String], key: IdempotencyKey?, now: Date
   ) async throws -> Submission {
     try await database.write { database in
-      if let key,
-        let row = try Row.fetchOne(
-          database, sql: "SELECT fingerprint, job FROM idempotency_keys WHERE key = ?", arguments: [key.key])
-      {
-        guard row["fingerprint"] == key.fingerprint else { throw JobStoreError.idempotencyMismatch(key: key.key) }
-        return .replayed(try database.requireJob(row["job"]))
-      }
+      if let key, let stored = try database.replayed(key) { return .replayed(stored) }
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }
@@ -63,6 +57,11 @@ public struct JobRepository: Sendable {
       return .created(job)
     }
   }
+
+  /// The job that a request made before; nil where the key is new.
+  ///
+  /// - Throws: `JobStoreError.idempotencyMismatch`.
+  public func replayed(_ key: IdempotencyKey) async throws -> Job? { try await database.read { try $0.replayed(key) } }
 
   /// Ends a job that waits, or asks a running one to end; one that was cancelled stays so.
   ///

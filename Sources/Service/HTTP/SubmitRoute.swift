@@ -21,6 +21,8 @@ struct SubmitRoute {
   @Sendable private func submit(_ request: Request, _ context: APIContext) async throws -> Response {
     let body = try await JSONBody.read(request, limit: maxBodyBytes)
     let key = try idempotencyKey(request, body: body)
+    // Before the checks: the model or data of a job that was stored may be gone.
+    if let key, let stored = try await repository.replayed(key) { return try Self.accepted(stored) }
     let jobRequest = try JobRequest(parsing: body.value)
     let (catalog, planner) = (catalog, planner)
     let plan = try await files.run { try planner.plan(jobRequest, files: catalog.files(of: jobRequest)) }
@@ -33,6 +35,10 @@ struct SubmitRoute {
       context.logger.info("job submitted", metadata: ["job": "\(job.id)", "model": "\(jobRequest.model)"])
     case .replayed(let stored): job = stored
     }
+    return try Self.accepted(job)
+  }
+
+  private static func accepted(_ job: Job) throws -> Response {
     var response = try Response.job(job, status: .accepted)
     response.headers[.location] = "/v1/jobs/\(job.id)"
     return response

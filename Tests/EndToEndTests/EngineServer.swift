@@ -1,0 +1,83 @@
+import Foundation
+import JobModel
+import Logging
+import Service
+import ServiceLifecycleTestKit
+import gptqctl
+
+/// The daemon as it is shipped, on a free port, with the client that is shipped.
+struct EngineServer: Sendable {
+  let client: APIClient
+  let folder: URL
+
+  var models: URL { folder.appending(component: "models") }
+  var datasets: URL { folder.appending(component: "datasets") }
+
+  /// A golden Qwen2 checkpoint of 3 blocks without tokenizer; data of token ids.
+  static let tinyModel = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "TransformerTests/Fixtures/models/qwen2")
+
+  /// Runs `body` with a daemon that is stopped afterwards.
+  static func run(_ body: (EngineServer) async throws -> Void) async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(component: "gptqd-e2e-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for name in ["models", "datasets"] {
+      try FileManager.default.createDirectory(at: folder.appending(component: name), withIntermediateDirectories: true)
+    }
+    try copyModel(to: folder.appending(path: "models/tiny"))
+    let rows = (0..<40).map { row in "{\"input_ids\": [" + (0..<50).map { String(($0 * 31 + row * 7) % 157) }.joined(separator: ",") + "]}"
+    }
+    try Data(rows.joined(separator: "\n").utf8).write(to: folder.appending(path: "datasets/ids.jsonl"))
+    let configuration = try await ServiceConfiguration(
+      file: nil,
+      environment: [
+        "GPTQD_HTTP_LISTEN": "127.0.0.1:0", "GPTQD_DATA_FOLDER": folder.appending(component: "data").path,
+        "GPTQD_MODELS_ROOTS": folder.appending(component: "models").path,
+        "GPTQD_DATASETS_ROOTS": folder.appending(component: "datasets").path,
+      ])
+    let work = EngineWork(threads: 0, workers: 1, maxShardBytes: 1 << 30)
+    let daemon = try Daemon(
+      configuration, planner: EnginePlanner(), work: work.run, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    try await testGracefulShutdown { trigger in
+      let (urls, found) = AsyncStream.makeStream(of: String.self)
+      let running = Task {
+        defer { found.finish() }
+        try await daemon.run { found.yield($0) }
+      }
+      for await url in urls {
+        try await body(EngineServer(client: APIClient(url: url, token: nil), folder: folder))
+        break
+      }
+      trigger.triggerGracefulShutdown()
+      try await running.value
+    }
+  }
+
+  static func copyModel(to folder: URL) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for name in ["config.json", "model.safetensors", "generation_config.json"] {
+      try Data(contentsOf: tinyModel.appending(component: name)).write(to: folder.appending(component: name))
+    }
+  }
+
+  func submit(_ body: String) async throws -> Job {
+    let answer = try await client.send("POST", "/v1/jobs", body: Data(body.utf8))
+    return try APICoding.decode(Job.self, from: answer.body)
+  }
+
+  /// The problem that a request is refused with; nil where it is accepted.
+  func refusal(_ body: String) async throws -> Problem? {
+    do {
+      _ = try await submit(body)
+      return nil
+    } catch ClientError.refused(let problem) {
+      return problem
+    }
+  }
+
+  func ended(_ id: JobID) async throws -> Job {
+    var job = try await client.get(Job.self, "/v1/jobs/\(id)")
+    while !job.status.isEnded { job = try await client.get(Job.self, "/v1/jobs/\(id)?wait=30") }
+    return job
+  }
+}
