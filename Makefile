@@ -7,7 +7,13 @@ FLAGS := -c release
 TEST_FLAGS := $(FLAGS) --disable-testable-imports
 PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl
 
-.PHONY: help deps swift build demo test format lint bench install clean
+# Stops every target with one line where Swift is missing or too old.
+complaint := $(shell .ci/require-swift "$(SWIFT)")
+ifneq ($(complaint),)
+$(error $(complaint))
+endif
+
+.PHONY: help deps build demo test format lint bench install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
@@ -19,10 +25,7 @@ help:
 	@echo "make format   format the sources;  make lint checks them"
 	@echo "make clean    remove what was built"
 
-swift:
-	@.ci/require-swift "$(SWIFT)"
-
-deps: swift
+deps:
 	@.ci/install-packages $(PACKAGES)
 
 build: deps
@@ -37,16 +40,16 @@ test: deps
 bench: build
 	$(SWIFT) run $(FLAGS) --skip-build gptqd-bench
 
-format: swift
+format:
 	$(SWIFT) format -i -r --configuration .swift-format Package.swift Sources Tests
 
-lint: swift
+lint:
 	$(SWIFT) format lint --strict -r --configuration .swift-format Package.swift Sources Tests
 
 install: build
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/gptqd .build/release/gptqctl
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system config/gptqd.service
 
-clean: swift
+clean:
 	$(SWIFT) package clean

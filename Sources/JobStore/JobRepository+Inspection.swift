@@ -5,9 +5,4 @@ extension JobRepository {
   package func pragma(_ name: String) async throws -> String? {
     try await database.write { try String.fetchOne($0, sql: "PRAGMA \(name)") }
   }
-
-  /// Moves the write-ahead log into the database file.
-  package func checkpoint() async throws {
-    _ = try await database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-  }
 }

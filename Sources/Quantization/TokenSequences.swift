@@ -9,6 +9,9 @@ public struct TokenSequences: Sendable, Hashable {
 
   public var count: Int { tokens.count / length }
 
+  /// How many sequences calibration takes where no number is asked for and the data has as many.
+  public static let defaultCalibrationSamples = 128
+
   /// - Precondition: `tokens` holds whole sequences.
   public init(length: Int, tokens: [Int32]) {
     precondition(length > 0 && tokens.count % length == 0)
@@ -34,7 +37,7 @@ public struct TokenSequences: Sendable, Hashable {
     for index in rows.indices.dropLast() {
       rows.swapAt(index, index + Int(generator.next(below: UInt64(rows.count - index))))
     }
-    return try joined(rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: 128, length: length)
+    return try joined(rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: defaultCalibrationSamples, length: length)
   }
 
   /// Sequences for evaluation: the rows as they come, joined without separators, cut.

@@ -173,8 +173,9 @@ import gptqctl
       let ended = try await server.ended(job.id)
       #expect(ended.status == .cancelled)
       #expect(ended.result == nil)
-      let artifacts = server.folder.appending(path: "data/artifacts")
-      #expect(try FileManager.default.contentsOfDirectory(atPath: artifacts.path).isEmpty)
+      for name in ["data/artifacts", "data/work"] {
+        #expect(try FileManager.default.contentsOfDirectory(atPath: server.folder.appending(path: name).path).isEmpty)
+      }
     }
   }
 }

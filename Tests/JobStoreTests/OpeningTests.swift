@@ -17,14 +17,16 @@ import Testing
   }
 
   @Test("A file that is no database, or a piece of one, is refused with advice", arguments: ["garbage", "truncated"])
-  func refusesDamage(_ kind: String) async throws {
+  func refusesDamage(_ kind: String) throws {
     let file = store.folder.appending(component: "\(kind).sqlite")
     switch kind {
     case "garbage": try Data((0..<8192).map { UInt8($0 * 7 % 251) }).write(to: file)
     default:
-      try await store.submit()
-      try await store.repository.checkpoint()
-      try Data(contentsOf: store.file).prefix(6000).write(to: file)
+      let whole = store.folder.appending(component: "whole.sqlite")
+      try DatabaseQueue(path: whole.path).write { database in
+        for table in 0..<8 { try database.execute(sql: "CREATE TABLE t\(table) (a TEXT)") }
+      }
+      try Data(contentsOf: whole).prefix(6000).write(to: file)
     }
     let error = try #require(throws: JobStoreError.self) { try JobRepository(database: file) }
     #expect(error == .notADatabase(path: file.path), "\(error)")

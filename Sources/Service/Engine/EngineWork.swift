@@ -26,6 +26,7 @@ public struct EngineWork: Sendable {
   @Sendable public func run(
     _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
   ) throws -> JobOutcome {
+    defer { try? FileManager.default.removeItem(at: folders.work) }
     do {
       var run = try EngineRun(job, files: files, folders: folders, cancellation: cancellation, journal: journal)
       return try run.finish(maxShardBytes: maxShardBytes)
@@ -90,9 +91,13 @@ private struct EngineRun {
     try warnAboutData()
   }
 
+  /// Fewer sequences than the default are used without being asked for.
   private mutating func warnAboutData() throws {
-    guard let calibration, let samples = job.request.calibration?.samples ?? Optional(128), calibration.count < samples else { return }
-    try warn("the calibration data gives \(calibration.count) sequences of \(calibration.length) tokens; 128 are the default")
+    guard let calibration, job.request.calibration?.samples == nil, calibration.count < TokenSequences.defaultCalibrationSamples
+    else { return }
+    try warn(
+      "the calibration data gives \(calibration.count) sequences of \(calibration.length) tokens, fewer than the default of "
+        + "\(TokenSequences.defaultCalibrationSamples)")
   }
 
   private mutating func warn(_ message: String) throws {
@@ -140,7 +145,6 @@ private struct EngineRun {
     try FileManager.default.createDirectory(at: folders.artifact.deletingLastPathComponent(), withIntermediateDirectories: true)
     try FileManager.default.moveItem(at: staging, to: folders.artifact)
     try DurableFile.syncFolder(folders.artifact.deletingLastPathComponent())
-    try? FileManager.default.removeItem(at: folders.work)
     return ArtifactManifest(
       repo: "jobs/\(job.id)", revision: digest.revision,
       files: digest.files.map { .init(path: $0.path, size: $0.size, sha256: $0.sha256) })
