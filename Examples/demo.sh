@@ -7,6 +7,7 @@ demo=$PWD/.demo
 bin=$PWD/.build/release
 log=$demo/gptqd.log
 daemon=""
+job=""
 
 stop() {
   trap - EXIT INT TERM
@@ -16,8 +17,10 @@ stop() {
   fi
 }
 interrupted() {
+  # Otherwise the next demo would find it in the queue.
+  [ -z "$job" ] || "$bin/gptqctl" cancel "$job" >/dev/null 2>&1 || true
   stop
-  printf '\nstopped\n'
+  printf '\nstopped: the job was cancelled, gptqd has ended\n'
   exit 130
 }
 trap stop EXIT
