@@ -32,12 +32,14 @@ public final class DataFolder: Sendable {
       throw .unusable(folder: url.path, reason: error.localizedDescription)
     }
     let file = Self.lockFile(of: url)
-    lock = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let lock = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw .unusable(folder: url.path, reason: unsafe String(cString: strerror(errno))) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
       close(lock)
       throw .inUse(folder: url.path, pid: Self.pid(in: file))
     }
+    // Set last: an initializer that throws when all is set runs deinit, whose close could hit another file's descriptor.
+    self.lock = lock
     let pid = Array("\(getpid())\n".utf8)
     _ = ftruncate(lock, 0)
     _ = unsafe pwrite(lock, pid, pid.count, 0)

@@ -10,10 +10,10 @@ package struct APIClient: Sendable {
 
   /// - Throws: `ClientError.invalidURL`.
   package init(url: String, token: String?) throws(ClientError) {
-    let trimmed = url.hasSuffix("/") ? String(url.dropLast()) : url
-    guard let base = URL(string: trimmed), let scheme = base.scheme, ["http", "https"].contains(scheme), base.host != nil else {
-      throw .invalidURL(url)
-    }
+    let trimmed = String(url.reversed().drop { $0 == "/" }.reversed())
+    guard let base = URL(string: trimmed), let scheme = base.scheme, ["http", "https"].contains(scheme),
+      base.host?.isEmpty == false, base.query == nil, base.fragment == nil
+    else { throw .invalidURL(url) }
     self.base = base
     self.token = token
     let configuration = URLSessionConfiguration.ephemeral
@@ -69,9 +69,22 @@ package struct APIClient: Sendable {
   /// The id that a full id, a beginning of one, or "latest" stands for.
   package func resolve(_ reference: String) async throws -> JobID {
     if let id = JobID(reference) { return id }
-    let jobs = try await get(APIList<Job>.self, "/v1/jobs?limit=1000").data
-    let matching = reference == "latest" ? Array(jobs.prefix(1)) : jobs.filter { $0.id.text.hasPrefix(reference.uppercased()) }
+    let matching = try await reference == "latest" ? newest() : jobs(beginningWith: reference)
     guard matching.count == 1 else { throw ClientError.noSuchJob(reference, matching: matching.count) }
-    return matching[0].id
+    return matching[0]
+  }
+
+  private func newest() async throws -> [JobID] { try await get(APIList<Job>.self, "/v1/jobs?limit=1").data.prefix(1).map(\.id) }
+
+  /// None for the empty text, which every id begins with.
+  private func jobs(beginningWith text: String) async throws -> [JobID] {
+    guard !text.isEmpty else { return [] }
+    var matching: [JobID] = []
+    var page = try await get(APIList<Job>.self, "/v1/jobs?limit=1000")
+    while true {
+      matching += page.data.map(\.id).filter { $0.text.hasPrefix(text.uppercased()) }
+      guard page.hasMore, let last = page.data.last?.id else { return matching }
+      page = try await get(APIList<Job>.self, "/v1/jobs?limit=1000&after=\(last)")
+    }
   }
 }

@@ -25,7 +25,7 @@ package struct FileDownload {
   /// - Parameter progress: Told the bytes that are there.
   /// - Throws: `ClientError`; with `.wrongBytes`, the bad file is gone.
   package func run(progress: (Int) -> Void) async throws {
-    guard !file.path.contains("/"), file.path != "..", !file.path.isEmpty else {
+    guard !file.path.contains("/"), !file.path.contains("\0"), ![".", "..", ""].contains(file.path) else {
       throw ClientError.file(path: file.path, reason: "the server's manifest names a file outside the folder")
     }
     let target = folder.appending(component: file.path)
@@ -38,8 +38,9 @@ package struct FileDownload {
         try FileManager.default.removeItem(at: partial)
         throw ClientError.wrongBytes(file: file.path)
       }
-      try? FileManager.default.removeItem(at: target)
-      try FileManager.default.moveItem(at: partial, to: target)
+      guard unsafe rename(partial.path, target.path) == 0 else {
+        throw ClientError.file(path: target.path, reason: unsafe String(cString: strerror(errno)))
+      }
     } catch let error as ClientError {
       throw error
     } catch {

@@ -6,7 +6,8 @@ package enum Formatting {
   package static func bytes(_ count: Int) -> String {
     var (value, unit) = (Double(count), 0)
     let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024, unit < units.count - 1 {
+    // From here on it would be shown as 1024.0.
+    while value >= (unit == 0 ? 1024 : 1023.95), unit < units.count - 1 {
       value /= 1024
       unit += 1
     }
@@ -33,8 +34,8 @@ package enum Formatting {
     if abs(value) >= 0.001 && abs(value) < 10_000 {
       return value.formatted(.number.precision(.significantDigits(3)).grouping(.never).locale(Locale(identifier: "en_US_POSIX")))
     }
-    let exponent = Int(log10(abs(value)).rounded(.down))
-    return fixed(value / pow(10, Double(exponent)), 2) + "e\(exponent)"
+    let scientific = FloatingPointFormatStyle<Double>.number.notation(.scientific).precision(.fractionLength(2))
+    return value.formatted(scientific.locale(Locale(identifier: "en_US_POSIX"))).replacing("E", with: "e")
   }
 
   package static func shape(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " × ") }

@@ -7,8 +7,8 @@ package enum ProgressBar {
   ///   - label: After the bar; cut where the line ends.
   ///   - width: Columns of the whole line.
   package static func line(fraction: Double, label: String, width: Int) -> String {
-    let fraction = fraction.isFinite ? min(1, max(0, fraction)) : 0
-    let percent = String(Int((fraction * 100).rounded(.down)))
+    let percent = String(percent(fraction))
+    let fraction = clamped(fraction)
     let cells = max(4, min(30, width - 50))
     let eighths = Int((fraction * Double(cells * 8)).rounded(.down))
     let partial = eighths % 8 == 0 ? "" : ["▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8 - 1]
@@ -17,6 +17,11 @@ package enum ProgressBar {
     let text = "▕\(bar)▏ \(String(repeating: " ", count: 3 - percent.count))\(percent)%  \(label)"
     return String(text.prefix(max(0, width - 1)))
   }
+
+  /// Whole per cent of a fraction, 0 to 100.
+  package static func percent(_ fraction: Double) -> Int { Int((clamped(fraction) * 100).rounded(.down)) }
+
+  private static func clamped(_ fraction: Double) -> Double { fraction.isNaN ? 0 : min(1, max(0, fraction)) }
 
   package static func line(_ job: Job, width: Int) -> String {
     guard let progress = job.progress else { return line(fraction: 0, label: job.stage?.rawValue ?? job.status.rawValue, width: width) }

@@ -26,6 +26,14 @@ package struct JobSummary {
     return lines.joined(separator: "\n")
   }
 
+  /// Bytes; the largest number where a server tells more.
+  private static func size(_ manifest: ArtifactManifest) -> Int {
+    manifest.files.reduce(0) { sum, file in
+      let (sum, overflows) = sum.addingReportingOverflow(file.size)
+      return overflows ? .max : sum
+    }
+  }
+
   private var fields: [(String, String?)] {
     let quantization = job.request.quantization
     let report = job.report
@@ -42,7 +50,7 @@ package struct JobSummary {
       ("created", job.createdAt.formatted(.iso8601)),
       ("started", job.startedAt?.formatted(.iso8601)),
       ("finished", job.finishedAt?.formatted(.iso8601)),
-      ("progress", job.progress.map { "\($0.done) of \($0.total) layers, \(Int($0.fraction * 100)) %" }),
+      ("progress", job.progress.map { "\($0.done) of \($0.total) layers, \(ProgressBar.percent($0.fraction)) %" }),
       (
         "perplexity",
         report.flatMap { report in
@@ -54,7 +62,7 @@ package struct JobSummary {
       ("took", report.map { Formatting.duration($0.seconds) }),
       (
         "artifact",
-        job.result.map { "\($0.files.count) files, \(Formatting.bytes($0.files.reduce(0) { $0 + $1.size })), revision \($0.revision)" }
+        job.result.map { "\($0.files.count) files, \(Formatting.bytes(Self.size($0))), revision \($0.revision)" }
       ),
       ("error", job.error.map { error in [error.layer.map { "in \($0): " } ?? "", error.detail].joined() }),
       ("cause", job.error?.cause?.rawValue),

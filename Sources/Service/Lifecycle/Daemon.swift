@@ -48,8 +48,8 @@ public struct Daemon: Sendable {
   /// Connections get this much longer than jobs, so that a client learns of a job's end.
   private static let connectionGrace = Duration.seconds(2)
 
-  /// Serves until the process is asked to stop, or the surrounding service group is; returns when everything has stopped,
-  /// or at the end of the grace period, whatever still runs then.
+  /// Serves until the process or the surrounding service group is asked to stop, or the task is cancelled; returns when
+  /// everything has stopped, or at the end of the grace period, whatever still runs then.
   ///
   /// - Parameter onListening: Told the daemon's address.
   /// - Throws: `ConfigurationError.cannotListen`.
@@ -73,7 +73,7 @@ public struct Daemon: Sendable {
           .init(service: application), .init(service: SchedulerService(scheduler: scheduler, listening: listening)), .init(service: drain),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
-    let running = Task {
+    Task {
       do {
         try await group.run()
         end.finish()
@@ -81,13 +81,17 @@ public struct Daemon: Sendable {
         end.finish(throwing: startError(error))
       }
     }
-    try await withTaskCancellationHandler {
+    // A task of its own, since a cancelled one doesn't wait.
+    let ending = Task {
       for try await _ in ends {
         logger.warning("the grace period is over; what still runs is taken up at the next start")
         break
       }
+    }
+    try await withTaskCancellationHandler {
+      try await ending.value
     } onCancel: {
-      running.cancel()
+      Task { await group.triggerGracefulShutdown() }
     }
     try? FileManager.default.removeItem(at: folder.addressFile)
     logger.notice("stopped")
