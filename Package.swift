@@ -52,7 +52,7 @@ let package = Package(
       name: "JobStore",
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
-      ], resources: [.embedInCode("Migrations/0001_jobs.sql")], swiftSettings: safe),
+      ], resources: [.embedInCode("Migrations/0001_jobs.sql"), .embedInCode("Migrations/0002_recovery.sql")], swiftSettings: safe),
     .target(
       name: "JobRunner",
       dependencies: [
@@ -115,7 +115,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Service", "gptqctl", "Quantization", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),

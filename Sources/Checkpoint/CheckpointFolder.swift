@@ -52,6 +52,15 @@ public struct CheckpointFolder: Sendable {
     tensorNames = locations.keys.map(\.string).sorted()
   }
 
+  /// A single file of tensors that has no folder of its own.
+  public init(file: SafetensorsFile, at url: URL) {
+    folder = url.deletingLastPathComponent()
+    files = [url.lastPathComponent]
+    opened = [file]
+    locations = Dictionary(uniqueKeysWithValues: file.tensors.map { (ExactString($0.name), 0) })
+    tensorNames = locations.keys.map(\.string).sorted()
+  }
+
   /// The tensors that each shard should hold.
   private static func shards(_ index: URL) throws(CheckpointError) -> [String: [String]] {
     let json: JSONValue

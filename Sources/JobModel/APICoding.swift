@@ -5,7 +5,12 @@ import Foundation
 public enum APICoding {
   private static let timeFormat = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
-  public static func text(_ date: Date) -> String { date.formatted(timeFormat) }
+  /// To the nearest millisecond; a time that was read is written as it came.
+  public static func text(_ date: Date) -> String {
+    let milliseconds = (date.timeIntervalSinceReferenceDate * 1000).rounded()
+    // The format cuts off, so a time that a Double holds as a little less than its millisecond would lose one each time.
+    return Date(timeIntervalSinceReferenceDate: (milliseconds + 0.25) / 1000).formatted(timeFormat)
+  }
 
   public static func date(_ text: String) throws -> Date { try Date(text, strategy: timeFormat) }
 

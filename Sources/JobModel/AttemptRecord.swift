@@ -11,6 +11,25 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
     case incurable
   }
 
+  /// What was done next about a try that failed.
+  public enum Remedy: String, Codable, Sendable, CaseIterable {
+    case droppedSamples = "dropped_samples"
+    case moreSamples = "more_samples"
+    case float64
+    case damping
+    /// The policy of `recovery.on_exhausted`.
+    case fail, rtn, keep
+  }
+
+  /// Where a try's damping comes from.
+  public enum Origin: String, Codable, Sendable {
+    case request
+    /// It worked for this layer in an earlier job.
+    case history
+    /// The ladder's next step.
+    case ladder
+  }
+
   public enum Precision: String, Codable, Sendable { case float32, float64 }
   public enum Outcome: String, Codable, Sendable { case succeeded, failed }
 
@@ -21,8 +40,12 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
   public var number: Int
   /// What was wrong with the Hessian; nil for a try that succeeded at the first damping.
   public var cause: Cause?
+  /// What is wrong and where, in words; nil where `cause` says it all.
+  public var detail: String?
+  public var remedy: Remedy?
   /// Fraction of the Hessian's mean diagonal that was added to it.
   public var damping: Double
+  public var dampingOrigin: Origin
   public var precision: Precision
   /// Calibration sequences and tokens in the Hessian.
   public var samples: Int
@@ -39,7 +62,8 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
   public var at: Date
 
   public init(
-    layer: String, jobAttempt: Int, number: Int, cause: Cause? = nil, damping: Double, precision: Precision, samples: Int,
+    layer: String, jobAttempt: Int, number: Int, cause: Cause? = nil, detail: String? = nil, remedy: Remedy? = nil, damping: Double,
+    dampingOrigin: Origin = .request, precision: Precision, samples: Int,
     tokens: Int, info: Int, smallestPivot: Double? = nil, reciprocalCondition: Double? = nil, seconds: Double,
     outcome: Outcome, loss: Double? = nil, at: Date
   ) {
@@ -47,7 +71,10 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
     self.jobAttempt = jobAttempt
     self.number = number
     self.cause = cause
+    self.detail = detail
+    self.remedy = remedy
     self.damping = damping
+    self.dampingOrigin = dampingOrigin
     self.precision = precision
     self.samples = samples
     self.tokens = tokens

@@ -13,7 +13,7 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   public var attempt: Int
   /// Grows with every change of the job; the `ETag` of its representation.
   public var version: Int
-  public let request: JobRequest
+  public var request: JobRequest
   public var progress: Progress?
   /// A layer of the result is worse than the request asked for; `warnings` name it.
   public var degraded: Bool
@@ -62,21 +62,37 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     /// Tokens that entered the Hessians.
     public var calibrationTokens: Int?
     public var layers: Int
+    /// Layers whose method isn't the one asked for.
+    public var degradedLayers: [DegradedLayer]
     /// Mean over the layers.
     public var meanRelativeLoss: Double?
     public var seconds: Double
 
     public init(
       perplexityBefore: Double? = nil, perplexityAfter: Double? = nil, evaluationTokens: Int? = nil,
-      calibrationTokens: Int? = nil, layers: Int, meanRelativeLoss: Double? = nil, seconds: Double
+      calibrationTokens: Int? = nil, layers: Int, degradedLayers: [DegradedLayer] = [], meanRelativeLoss: Double? = nil, seconds: Double
     ) {
       self.perplexityBefore = perplexityBefore
       self.perplexityAfter = perplexityAfter
       self.evaluationTokens = evaluationTokens
       self.calibrationTokens = calibrationTokens
       self.layers = layers
+      self.degradedLayers = degradedLayers
       self.meanRelativeLoss = meanRelativeLoss
       self.seconds = seconds
+    }
+  }
+
+  /// A layer that no remedy cured.
+  public struct DegradedLayer: Codable, Sendable, Hashable {
+    public var layer: String
+    public var method: LayerRecord.Method
+    public var cause: AttemptRecord.Cause
+
+    public init(layer: String, method: LayerRecord.Method, cause: AttemptRecord.Cause) {
+      self.layer = layer
+      self.method = method
+      self.cause = cause
     }
   }
 
@@ -87,13 +103,18 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     public var layer: String?
     public var cause: AttemptRecord.Cause?
     public var detail: String
+    /// What was done about it in vain.
+    public var tried: String?
     public var advice: String?
 
-    public init(code: String, layer: String? = nil, cause: AttemptRecord.Cause? = nil, detail: String, advice: String? = nil) {
+    public init(
+      code: String, layer: String? = nil, cause: AttemptRecord.Cause? = nil, detail: String, tried: String? = nil, advice: String? = nil
+    ) {
       self.code = code
       self.layer = layer
       self.cause = cause
       self.detail = detail
+      self.tried = tried
       self.advice = advice
     }
   }

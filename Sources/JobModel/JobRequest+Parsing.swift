@@ -10,23 +10,52 @@ extension JobRequest {
       throw Problem.invalidRequest([.init(pointer: "", detail: "must be an object, is \(json.kindDescription)")])
     }
     var reader = RequestReader(object, at: "")
+    let kind = reader.choice("kind", of: Kind.self) ?? .model
+    let isKindKnown = reader.errors.isEmpty
     let model = reader.name("model", required: true)
-    let quantization = reader.nested("quantization") { QuantizationRequest(reading: &$0) } ?? .init()
+    let quantization =
+      reader.nested("quantization") { QuantizationRequest(reading: &$0, kind: kind) } ?? .defaults(for: kind)
+    let damping = reader.nested("damping") { DampingRequest(reading: &$0) } ?? .init()
+    let recovery = reader.nested("recovery") { RecoveryRequest(reading: &$0, kind: kind) } ?? .defaults(for: kind)
     let calibration = reader.nested("calibration") { CalibrationRequest(reading: &$0) } ?? nil
     let evaluation = reader.nested("evaluation") { EvaluationRequest(reading: &$0) } ?? nil
     let priority = reader.int("priority", in: -1000...1000) ?? 0
-    if object["calibration"] == nil, quantization.method == .gptq {
-      reader.report("calibration", "is missing: method \"gptq\" needs calibration text; only \"rtn\" works without")
-    }
+    if isKindKnown { Self.checkData(of: kind, quantization.method, &reader) }
     let errors = reader.finished()
     guard errors.isEmpty, let model else { throw Problem.invalidRequest(errors) }
-    self.init(model: model, quantization: quantization, calibration: calibration, evaluation: evaluation, priority: priority)
+    self.init(
+      kind: kind, model: model, quantization: quantization, damping: damping, recovery: recovery, calibration: calibration,
+      evaluation: evaluation, priority: priority)
+  }
+
+  private static func checkData(of kind: Kind, _ method: QuantizationRequest.Method, _ reader: inout RequestReader) {
+    switch kind {
+    case .model:
+      if method == .gptq, !reader.has("calibration") {
+        reader.report("calibration", "is missing: method \"gptq\" needs calibration text; only \"rtn\" works without")
+      }
+    case .layers:
+      if reader.has("calibration") {
+        reader.report("calibration", "can't go with kind \"layers\": the file brings its own Hessians; leave it out")
+      }
+      if reader.has("evaluation") {
+        reader.report("evaluation", "can't go with kind \"layers\": single layers have no perplexity; leave it out")
+      }
+    }
   }
 }
 
 extension QuantizationRequest {
-  fileprivate init(reading reader: inout RequestReader) {
-    self.init()
+  /// Layers have no second stream of activations, whose difference would be compensated.
+  fileprivate static func defaults(for kind: JobRequest.Kind) -> QuantizationRequest {
+    switch kind {
+    case .model: QuantizationRequest()
+    case .layers: QuantizationRequest(errorCompensation: 0)
+    }
+  }
+
+  fileprivate init(reading reader: inout RequestReader, kind: JobRequest.Kind) {
+    self = .defaults(for: kind)
     method = reader.choice("method", of: Method.self) ?? method
     bits = reader.int("bits", in: 2...8) ?? bits
     if ![2, 3, 4, 8].contains(bits) { reader.report("bits", "must be 2, 3, 4 or 8, is \(bits)") }
@@ -36,9 +65,40 @@ extension QuantizationRequest {
     descAct = reader.bool("desc_act") ?? descAct
     actGroupAware = reader.bool("act_group_aware") ?? !descAct
     if descAct, actGroupAware { reader.report("act_group_aware", "can't be true together with desc_act: choose one order") }
-    dampPercent = reader.double("damp_percent", in: 0...1) ?? dampPercent
+    dampPercent = reader.dampPercent() ?? dampPercent
     format = reader.choice("format", of: Format.self) ?? format
+    mse = reader.bool("mse") ?? mse
+    scaleRefinement = reader.bool("scale_refinement") ?? scaleRefinement
+    errorCompensation = reader.double("error_compensation", in: 0...1) ?? errorCompensation
+    if kind == .layers, errorCompensation > 0 {
+      reader.report(
+        "error_compensation",
+        "must be 0 with kind \"layers\", is \(errorCompensation): single layers don't tell what the layers before them did; leave it out")
+    }
   }
+}
+
+extension DampingRequest {
+  fileprivate init(reading reader: inout RequestReader) { self.init(start: reader.dampingStart() ?? .history) }
+}
+
+extension RecoveryRequest {
+  /// A file of layers has no further rows.
+  fileprivate static func defaults(for kind: JobRequest.Kind) -> RecoveryRequest {
+    switch kind {
+    case .model: RecoveryRequest()
+    case .layers: RecoveryRequest(escalateSamples: [])
+    }
+  }
+
+  fileprivate init(reading reader: inout RequestReader, kind: JobRequest.Kind) {
+    self = .defaults(for: kind)
+    escalateSamples = reader.escalateSamples() ?? escalateSamples
+    onExhausted = reader.onExhausted() ?? onExhausted
+    if kind == .layers, !escalateSamples.isEmpty { reader.report("escalate_samples", Self.noMoreRows) }
+  }
+
+  static let noMoreRows = "must be empty with kind \"layers\": the file has no more calibration rows to go on to; leave it out"
 }
 
 extension CalibrationRequest {

@@ -1,20 +1,33 @@
 /// What a client asks for with `POST /v1/jobs`; the field names on the wire are those that GPTQ users know
 /// (`group_size`, `desc_act`, …). Values are within their ranges: `init(parsing:)` is the only way in from outside.
 public struct JobRequest: Codable, Sendable, Hashable {
-  /// Name of a folder below one of the configured model roots.
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// A checkpoint in Hugging Face layout.
+    case model
+    /// A safetensors file with `weight` and `hessian` (or `inputs`) of single layers.
+    case layers
+  }
+
+  public var kind: Kind
+  /// Name of a folder below one of the configured model roots; of a `.safetensors` file there for `kind: "layers"`.
   public var model: String
   public var quantization: QuantizationRequest
+  public var damping: DampingRequest
+  public var recovery: RecoveryRequest
   public var calibration: CalibrationRequest?
   public var evaluation: EvaluationRequest?
   /// Higher runs first; equal priorities run in the order of submission.
   public var priority: Int
 
   public init(
-    model: String, quantization: QuantizationRequest = .init(), calibration: CalibrationRequest? = nil,
-    evaluation: EvaluationRequest? = nil, priority: Int = 0
+    kind: Kind = .model, model: String, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
+    recovery: RecoveryRequest = .init(), calibration: CalibrationRequest? = nil, evaluation: EvaluationRequest? = nil, priority: Int = 0
   ) {
+    self.kind = kind
     self.model = model
     self.quantization = quantization
+    self.damping = damping
+    self.recovery = recovery
     self.calibration = calibration
     self.evaluation = evaluation
     self.priority = priority
@@ -49,10 +62,17 @@ public struct QuantizationRequest: Codable, Sendable, Hashable {
   /// First damping tried, as a fraction of the Hessian's mean diagonal.
   public var dampPercent: Double
   public var format: Format
+  /// Search each group's scale for the least weighted squared error instead of spanning its weights.
+  public var mse: Bool
+  /// Adjust the scales once the codes are fixed.
+  public var scaleRefinement: Bool
+  /// Which part of the output error that earlier layers made is compensated; 0: none.
+  public var errorCompensation: Double
 
   public init(
     method: Method = .gptq, bits: Int = 4, groupSize: Int = 128, sym: Bool = true, descAct: Bool = false,
-    actGroupAware: Bool? = nil, dampPercent: Double = 0.01, format: Format = .gptq
+    actGroupAware: Bool? = nil, dampPercent: Double = 0.01, format: Format = .gptq, mse: Bool = true, scaleRefinement: Bool = true,
+    errorCompensation: Double = 0.5
   ) {
     self.method = method
     self.bits = bits
@@ -62,6 +82,45 @@ public struct QuantizationRequest: Codable, Sendable, Hashable {
     self.actGroupAware = actGroupAware ?? !descAct
     self.dampPercent = dampPercent
     self.format = format
+    self.mse = mse
+    self.scaleRefinement = scaleRefinement
+    self.errorCompensation = errorCompensation
+  }
+}
+
+/// Where damping starts.
+public struct DampingRequest: Codable, Sendable, Hashable {
+  public enum Start: String, Codable, Sendable, CaseIterable {
+    /// At what worked for the same layer of the same model and calibration, if a job had to go beyond `damp_percent` before.
+    case history
+    /// At `damp_percent`.
+    case fixed
+  }
+
+  public var start: Start
+
+  public init(start: Start = .history) { self.start = start }
+}
+
+/// What is done about a layer that can't be quantized as asked.
+public struct RecoveryRequest: Codable, Sendable, Hashable {
+  public enum Exhausted: String, Codable, Sendable, CaseIterable {
+    /// The job fails.
+    case fail
+    /// The layer is rounded to nearest; the job is degraded.
+    case rtn
+    /// The layer stays in 16 bits; the job is degraded.
+    case keep
+  }
+
+  /// Calibration sequences that a layer with fewer than two tokens a column goes on to, rising; empty: never more.
+  public var escalateSamples: [Int]
+  /// What becomes of a layer that no remedy cures.
+  public var onExhausted: Exhausted
+
+  public init(escalateSamples: [Int] = [256, 512], onExhausted: Exhausted = .fail) {
+    self.escalateSamples = escalateSamples
+    self.onExhausted = onExhausted
   }
 }
 

@@ -16,6 +16,9 @@ struct RequestReader {
     errors.append(.init(pointer: pointer(to: field), detail: detail))
   }
 
+  /// Whether there is such a member that isn't null.
+  func has(_ field: String) -> Bool { object[field].map { !$0.isNull } ?? false }
+
   private func pointer(to field: String) -> String {
     pointer + "/" + field.replacing("~", with: "~0").replacing("/", with: "~1")
   }
@@ -46,6 +49,33 @@ struct RequestReader {
     return value
   }
 
+  /// A list of integers, each more than the one before.
+  mutating func risingInts(_ field: String, in range: ClosedRange<Int>, atMost limit: Int) -> [Int]? {
+    guard let elements = value(field, expected: "a list of integers", \.arrayValue) else { return nil }
+    guard elements.count <= limit else {
+      report(field, "may have at most \(limit) elements, has \(elements.count)")
+      return nil
+    }
+    var list: [Int] = []
+    for (index, element) in elements.enumerated() {
+      let place = pointer(to: field) + "/\(index)"
+      guard let value = element.intValue else {
+        errors.append(.init(pointer: place, detail: "must be an integer, is \(element.kindDescription)"))
+        return nil
+      }
+      guard range.contains(value) else {
+        errors.append(.init(pointer: place, detail: "must be from \(range.lowerBound) to \(range.upperBound), is \(value)"))
+        return nil
+      }
+      if let last = list.last, value <= last {
+        errors.append(.init(pointer: place, detail: "must be more than the element before it, which is \(last); is \(value)"))
+        return nil
+      }
+      list.append(value)
+    }
+    return list
+  }
+
   mutating func double(_ field: String, in range: ClosedRange<Double>) -> Double? {
     guard let value = value(field, expected: "a number", \.doubleValue) else { return nil }
     guard range.contains(value) else {
@@ -70,7 +100,7 @@ struct RequestReader {
   /// A name under which models and datasets are kept: `[A-Za-z0-9._-]{1,96}` and neither `.` nor `..`.
   mutating func name(_ field: String, required: Bool) -> String? {
     guard let text = value(field, expected: "a string", \.stringValue) else {
-      if required, object[field] == nil || object[field] == .null { report(field, "is missing") }
+      if required, !has(field) { report(field, "is missing") }
       return nil
     }
     guard ResourceName.isValid(text) else {

@@ -6,7 +6,11 @@ import ServiceLifecycle
 
 /// Takes jobs from the queue as long as workers are free, and sees each to its end.
 public actor Scheduler: Service {
+  /// Takes the next job from the queue.
+  package typealias Claim = @Sendable () async throws -> Job?
+
   private let repository: JobRepository
+  private let claimNext: Claim
   private let executor: any JobExecutor
   private let workers: Int
   private let gracePeriod: Duration
@@ -24,7 +28,18 @@ public actor Scheduler: Service {
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
     withdraw: @escaping @Sendable (JobID) -> Void
   ) {
+    self.init(
+      repository: repository, executor: executor, workers: workers, gracePeriod: gracePeriod, logger: logger, withdraw: withdraw,
+      claimNext: { try await repository.claimNext(now: Date()) })
+  }
+
+  /// - Parameter claimNext: Instead of the repository's, for tests of what comes between.
+  package init(
+    repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
+    withdraw: @escaping @Sendable (JobID) -> Void, claimNext: @escaping Claim
+  ) {
     self.repository = repository
+    self.claimNext = claimNext
     self.executor = executor
     self.workers = max(1, workers)
     self.gracePeriod = gracePeriod
@@ -47,8 +62,12 @@ public actor Scheduler: Service {
     await withGracefulShutdownHandler {
       for await _ in wakes {
         while !isDraining, running.count < workers, let job = await claim() {
+          // A retry can come before the scheduler has seen the end of the start before.
+          while running[job.id] != nil { await nextEnd() }
           let flag = CancellationFlag()
           running[job.id] = flag
+          // The daemon was asked to stop during the claim.
+          if isDraining { flag.set(.draining) }
           // Not a child task: that one would be waited for, also after the grace period.
           Task { await self.see(job, through: flag) }
         }
@@ -61,14 +80,15 @@ public actor Scheduler: Service {
 
   private func claim() async -> Job? {
     do {
-      return try await repository.claimNext(now: Date())
+      return try await claimNext()
     } catch {
       logger.error("the queue can't be read", metadata: ["error": "\(error)"])
       return nil
     }
   }
 
-  private func beginDraining() {
+  /// Takes no more jobs, and asks those that run to stop.
+  package func beginDraining() {
     isDraining = true
     for flag in running.values { flag.set(.draining) }
     waker.finish()

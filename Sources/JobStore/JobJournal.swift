@@ -5,7 +5,7 @@ import StrictJSON
 
 /// What a running job tells of itself, from the worker's thread: each call is a durable transaction that the thread waits for.
 public struct JobJournal: Sendable {
-  private let database: DatabasePool
+  let database: DatabasePool
   public let job: JobID
   /// Which start of the job this is.
   public let attempt: Int
@@ -17,11 +17,15 @@ public struct JobJournal: Sendable {
   }
 
   /// Replaces the job's layers by those that this start will handle. Attempts of earlier starts are kept.
-  public func begin(layers: [LayerRecord]) throws {
+  ///
+  /// - Parameter finished: The first so many layers are as an earlier start left them.
+  public func begin(layers: [LayerRecord], finished: Int = 0) throws {
     try database.write { database in
-      try database.execute(sql: "DELETE FROM layers WHERE job = ?", arguments: [job.text])
-      for layer in layers { try database.put(layer, of: job) }
-      _ = try database.update(database.requireJob(job.text)) { $0.progress = .init(done: 0, total: layers.count, fraction: 0) }
+      try database.execute(sql: "DELETE FROM layers WHERE job = ? AND position >= ?", arguments: [job.text, finished])
+      for layer in layers.dropFirst(finished) { try database.put(layer, of: job) }
+      _ = try database.update(database.requireJob(job.text)) { job in
+        job.progress = .init(done: finished, total: layers.count, fraction: Double(finished) / Double(max(1, layers.count)))
+      }
     }
   }
 

@@ -4,7 +4,8 @@ import GRDB
 enum Migrations {
   /// Embedded in the program, in order; SwiftPM makes an identifier of a file name by replacing its first digit.
   private static let files: [(name: String, sql: [UInt8])] = [
-    ("0001_jobs", PackageResources._001_jobs_sql)
+    ("0001_jobs", PackageResources._001_jobs_sql),
+    ("0002_recovery", PackageResources._002_recovery_sql),
   ]
 
   static var migrator: DatabaseMigrator {

@@ -19,11 +19,13 @@ public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
   }
 
   /// The same values in another precision.
+  @_specialize(where Scalar == Double, Other == Float)
+  @_specialize(where Scalar == Float, Other == Double)
   public init<Other: BLASScalar>(_ other: Matrix<Other>) {
     self.init(rows: other.rows, columns: other.columns, elements: other.elements.map { Scalar($0) })
   }
 
-  public subscript(row: Int, column: Int) -> Scalar {
+  @inlinable public subscript(row: Int, column: Int) -> Scalar {
     get { elements[row * columns + column] }
     set { elements[row * columns + column] = newValue }
   }
@@ -44,11 +46,20 @@ public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
   }
 
   /// Columns `order[0]`, `order[1]`, … of this matrix.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   public func permutingColumns(_ order: [Int]) -> Matrix {
-    var result = self
-    for row in 0..<rows {
-      let start = row * columns
-      for (column, source) in order.enumerated() { result.elements[start + column] = elements[start + source] }
+    precondition(order.count == columns && order.allSatisfy { $0 >= 0 && $0 < columns })
+    var result = Matrix(rows: rows, columns: columns)
+    result.withMutableView { result in
+      withView { source in
+        forEachSlice(of: rows, minimum: 16) { rows in
+          for row in rows {
+            let (target, values) = (result.base + row * result.rowStride, source.base + row * source.rowStride)
+            for column in 0..<order.count { target[column] = values[order[column]] }
+          }
+        }
+      }
     }
     return result
   }

@@ -36,11 +36,25 @@ public func addGram<Scalar: BLASScalar>(of x: MatrixView<Scalar>, to c: MutableM
     CblasUpper, CblasTrans, Int32(x.columns), Int32(x.rows), 1, x.base, Int32(x.rowStride), beta, c.base, Int32(c.rowStride))
 }
 
-/// B ← B·R⁻¹ for an upper triangular R [n, n] and B [m, n].
-public func solveRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>) {
+/// B ← B·op(R)⁻¹ for an upper triangular R [n, n] and B [m, n].
+public func solveRight<Scalar: BLASScalar>(
+  _ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>, _ orientation: Orientation = .asIs
+) {
   precondition(r.rows == b.columns && r.columns == b.columns)
   guard b.rows > 0, b.columns > 0 else { return }
-  Scalar.trsm(CblasRight, CblasUpper, CblasNoTrans, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+  Scalar.trsm(
+    CblasRight, CblasUpper, orientation.cblas, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+}
+
+/// C ← B·H for a symmetric H [n, n] of which the lower triangle is read, and B, C [m, n].
+public func multiplyRight<Scalar: BLASScalar>(
+  _ b: MatrixView<Scalar>, byLowerOfSymmetric h: MatrixView<Scalar>, into c: MutableMatrixView<Scalar>
+) {
+  precondition(h.rows == b.columns && h.columns == b.columns && c.rows == b.rows && c.columns == b.columns)
+  guard b.rows > 0, b.columns > 0 else { return }
+  Scalar.symm(
+    CblasRight, CblasLower, Int32(b.rows), Int32(b.columns), h.base, Int32(h.rowStride), b.base, Int32(b.rowStride), c.base,
+    Int32(c.rowStride))
 }
 
 /// B ← B·R for an upper triangular R [n, n] and B [m, n].

@@ -6,8 +6,9 @@ import LinearAlgebra
 /// The kernel keeps in memory what fits; the rest is on disk.
 final class ActivationSpool {
   let columns: Int
-  private let base: UnsafeMutableRawPointer
-  private let byteCount: Int
+  private let descriptor: Int32
+  private var base: UnsafeMutableRawPointer
+  private var byteCount: Int
 
   /// - Parameters:
   ///   - folder: Where the file is made.
@@ -16,21 +17,43 @@ final class ActivationSpool {
   /// - Throws: `POSIXError`, for one where the disk is full.
   init(in folder: URL, rows: Int, columns: Int) throws {
     self.columns = columns
-    byteCount = max(1, rows * columns * MemoryLayout<Float>.stride)
     var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)
-    let descriptor = mkstemp(&path)
+    descriptor = mkstemp(&path)
     guard descriptor >= 0 else { throw POSIXError.current }
-    defer { close(descriptor) }
     unlink(path)
+    byteCount = Self.byteCount(rows: rows, columns: columns)
+    do {
+      base = try Self.map(descriptor, byteCount: byteCount)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit {
+    munmap(base, byteCount)
+    close(descriptor)
+  }
+
+  private static func byteCount(rows: Int, columns: Int) -> Int { max(1, rows * columns * MemoryLayout<Float>.stride) }
+
+  private static func map(_ descriptor: Int32, byteCount: Int) throws -> UnsafeMutableRawPointer {
     let status = posix_fallocate(descriptor, 0, off_t(byteCount))
     guard status == 0 else { throw POSIXError(POSIXErrorCode(rawValue: status) ?? .EIO) }
     guard let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), mapping != MAP_FAILED else {
       throw POSIXError.current
     }
-    base = mapping
+    return mapping
   }
 
-  deinit { munmap(base, byteCount) }
+  /// Makes room for more tokens; those that are there stay.
+  func grow(rows: Int) throws {
+    let larger = Self.byteCount(rows: rows, columns: columns)
+    guard larger > byteCount else { return }
+    let mapping = try Self.map(descriptor, byteCount: larger)
+    munmap(base, byteCount)
+    (base, byteCount) = (mapping, larger)
+  }
 
   private func row(_ index: Int) -> UnsafeMutablePointer<Float> {
     base.assumingMemoryBound(to: Float.self) + index * columns

@@ -30,7 +30,7 @@ public struct ArtifactAssembler {
   ///   - checkCancellation: Called before each tensor.
   public func write(shardLimit: Int, checkCancellation: () throws -> Void) throws {
     try writeTensors(shardLimit: shardLimit, checkCancellation: checkCancellation)
-    let settings = QuantizationSettings(quantizer.options)
+    let settings = QuantizationSettings(quantizer.options, keeping: try keptLayers())
     var configuration = quantizer.configuration.json
     configuration["quantization_config"] = settings.configurationValue
     try write(.object(configuration), to: "config.json")
@@ -96,6 +96,10 @@ public struct ArtifactAssembler {
       if packed[layer.block] == nil {
         packed[layer.block] = Dictionary(uniqueKeysWithValues: try blocks.open(layer.block).tensors.map { ($0.name, $0) })
       }
+      guard packed[layer.block]?[layer.name + ".qweight"] != nil else {
+        tensors.append(Tensor(info: try quantizer.checkpoint.info(name), block: nil))
+        continue
+      }
       for suffix in ["g_idx", "qweight", "qzeros", "scales"] {
         let tensor = layer.name + "." + suffix
         guard let info = packed[layer.block]?[tensor] else { throw CheckpointError.missingTensor(tensor) }
@@ -103,6 +107,14 @@ public struct ArtifactAssembler {
       }
     }
     return tensors
+  }
+
+  /// Layers that stay in the source's precision.
+  private func keptLayers() throws -> [LinearLayer] {
+    try (0..<quantizer.configuration.blockCount).flatMap { block in
+      let packed = Set(try blocks.open(block).tensors.map(\.name))
+      return quantizer.configuration.linears(ofBlock: block).filter { !packed.contains($0.name + ".qweight") }
+    }
   }
 
   private func shards(of tensors: [Tensor], limit: Int) -> [[Tensor]] {

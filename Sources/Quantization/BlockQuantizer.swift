@@ -1,4 +1,3 @@
-import Foundation
 import LinearAlgebra
 import Transformer
 
@@ -6,144 +5,145 @@ import Transformer
 ///
 /// So every activation is computed once (ARCHITECTURE, "The engine's order of work").
 struct BlockQuantizer<Observer: QuantizationObserver> {
-  let configuration: ModelConfiguration
-  let options: QuantizationOptions
-  let batches: SequenceBatches
-  /// Hidden states before the block; after it when `run` returns.
-  let hidden: ActivationSpool
-  let scratch: URL
-  let observer: Observer
-  let work: WorkEstimate
-  let report: (_ flops: Double) throws -> Void
-  /// Inner activations of the MLP are computed twice instead of stored beyond this many bytes.
-  private static var innerActivationLimit: Int { 2 << 30 }
+  private let run: CalibrationRun<Observer>
+  private let solver: LayerSolver<Observer>
+  private let observer: Observer
+  /// With weights replaced as stages are done.
+  private var block: DecoderBlock
+  /// As it was; nil where nothing is compensated.
+  private let original: DecoderBlock?
+  private let monitor: ActivationMonitor
+  private let originalMonitor: ActivationMonitor
 
-  private var length: Int { batches.sequences.length }
-
-  /// - Returns: The block's linears in the order of computation.
-  func run(_ block: inout DecoderBlock) throws -> [LayerQuantizationResult] {
-    let layers = configuration.linears(ofBlock: block.index)
-    let queryChannels = configuration.attentionHeads * configuration.headSize
-    let tokens = batches.sequences.tokens.count
-    var results: [LayerQuantizationResult] = []
-
-    try results += quantize(.attentionInput, of: &block, layers) { block, rows in block.attentionInput(hidden.read(rows)) }
-
-    let attended = try ActivationSpool(in: scratch, rows: tokens, columns: queryChannels)
-    try results += quantize(.attentionOutput, of: &block, layers) { block, rows in
-      let output = block.attentionOutput(block.attentionInput(hidden.read(rows)))
-      attended.write(output, at: rows.lowerBound)
-      return output
-    }
-
-    try results += quantize(.mlpInput, of: &block, layers) { block, rows in
-      var states = hidden.read(rows)
-      block.addAttention(attended.read(rows), to: &states)
-      hidden.write(states, at: rows.lowerBound)
-      return block.mlpInput(states)
-    }
-
-    let inner = try innerSpool(tokens: tokens)
-    try results += quantize(.mlpOutput, of: &block, layers) { block, rows in
-      let output = block.mlpOutput(block.mlpInput(hidden.read(rows)))
-      inner?.write(output, at: rows.lowerBound)
-      return output
-    }
-
-    for rows in batches.rows {
-      try observer.checkCancellation()
-      var states = hidden.read(rows)
-      block.addMLP(inner?.read(rows) ?? block.mlpOutput(block.mlpInput(states)), to: &states)
-      hidden.write(states, at: rows.lowerBound)
-    }
-    try report(work.forward(.mlpOutput, tokens: tokens, length: length))
-    return results
+  init(_ block: DecoderBlock, run: CalibrationRun<Observer>, solver: LayerSolver<Observer>) {
+    self.block = block
+    self.run = run
+    self.solver = solver
+    observer = solver.observer
+    original = run.original == nil ? nil : block
+    monitor = ActivationMonitor(block: block.index, length: run.samples.length)
+    originalMonitor = ActivationMonitor(block: block.index, length: run.samples.length)
   }
 
-  private func innerSpool(tokens: Int) throws -> ActivationSpool? {
-    let bytes = tokens * configuration.intermediateSize * MemoryLayout<Float>.stride
-    guard bytes <= Self.innerActivationLimit else { return nil }
-    return try ActivationSpool(in: scratch, rows: tokens, columns: configuration.intermediateSize)
-  }
-
-  /// Feeds every sequence's input of a stage into its Hessian, then quantizes the stage's linears.
-  private func quantize(
-    _ stage: BlockStage, of block: inout DecoderBlock, _ layers: [LinearLayer],
-    input: (_ block: DecoderBlock, _ rows: Range<Int>) throws -> Matrix<Float>
-  ) throws -> [LayerQuantizationResult] {
-    let layers = layers.filter { $0.stage == stage }
-    var accumulator = HessianAccumulator(columns: layers[0].inputs)
-    for rows in batches.rows {
-      try observer.checkCancellation()
-      do {
-        try accumulator.add(input(block, rows))
-      } catch let error as HessianAccumulator.NonFiniteInput {
-        let token = rows.lowerBound + error.token
-        throw QuantizationError.nonFiniteInput(
-          layer: layers[0].name, sample: token / length, token: token % length, channel: error.channel)
+  /// - Returns: The block's linears in the order of computation, and the largest magnitude of each of its operations.
+  mutating func quantize() throws -> (results: [LayerResult], peaks: [ActivationOperation: Float]) {
+    var results: [LayerResult] = []
+    for stage in BlockStage.allCases { results += try quantize(stage) }
+    for use in [CalibrationSamples.Use.calibration, .heldOut] {
+      for rows in run.samples.batches(0..<run.samples.count, for: use) {
+        try observer.checkCancellation()
+        run.quantized.finish(block, rows, monitor: monitor)
+        if let original { run.original?.finish(original, rows, monitor: originalMonitor) }
+        try observer.did(run.work.forward(.mlpOutput, tokens: rows.count, length: run.samples.length) * run.streams)
       }
-      try report(work.hessian(stage, tokens: rows.count) + precedingForward(stage, tokens: rows.count))
     }
-    return try solve(layers, of: &block, hessian: accumulator.hessian(), tokens: accumulator.tokens)
+    try run.drop(monitor, originalMonitor, layer: run.configuration.linears(ofBlock: block.index).last.map { LayerIdentity($0) })
+    return (results, monitor.peaks)
   }
 
-  /// The forward work that produced a stage's input: the linears of the stage before.
-  private func precedingForward(_ stage: BlockStage, tokens: Int) -> Double {
-    guard let previous = BlockStage(rawValue: stage.rawValue - 1) else { return 0 }
-    return work.forward(previous, tokens: tokens, length: length)
+  /// What a stage's inputs add up to.
+  private struct Statistics {
+    var hessian: HessianAccumulator
+    var compensation: ErrorCompensation?
   }
 
-  private func solve(
-    _ layers: [LinearLayer], of block: inout DecoderBlock, hessian: Matrix<Double>, tokens: Int
-  ) throws -> [LayerQuantizationResult] {
-    let clock = ContinuousClock()
-    var start = clock.now
-    try observer.began(layers[0])
-    let damped = try factor(hessian, for: layers, tokens: tokens)
-    try report(work.factorization(layers[0].stage))
-    var results: [LayerQuantizationResult] = []
-    for layer in layers {
+  private mutating func quantize(_ stage: BlockStage) throws -> [LayerResult] {
+    let layers = run.configuration.linears(ofBlock: block.index).filter { $0.stage == stage }
+    let identities = layers.map { LayerIdentity($0) }
+    let columns = layers[0].inputs
+    // Both streams begin with the same embeddings.
+    let compensates = original != nil && !(block.index == 0 && stage == .attentionInput)
+    var statistics = Statistics(
+      hessian: HessianAccumulator(columns: columns),
+      compensation: compensates ? ErrorCompensation(strength: solver.options.errorCompensation, columns: columns) : nil)
+    var log = run.takePendingLog()
+    try feed(0..<run.samples.count, to: stage, into: &statistics, log: &log, layers: identities)
+    try escalate(stage, into: &statistics, log: &log, layers: identities)
+    log.tokens = statistics.hessian.tokens
+    log.samples = statistics.hessian.tokens / run.samples.length
+
+    var start = ContinuousClock.now
+    try observer.began(identities[0])
+    let preparation = try solver.prepare(statistics.hessian.hessian(), for: identities, log: log)
+    try observer.did(run.work.factorization(stage))
+    return try layers.map { layer in
       try observer.checkCancellation()
-      if layer != layers[0] { try observer.began(layer) }
-      let quantized = try damped.quantize(block[layer.role].weight, options: options, layer: layer.name)
-      block.replaceWeight(of: layer.role, with: quantized.layer.dequantized())
-      let packed = PackedLayer(quantized.layer, format: options.format)
-      let end = clock.now
-      try record(damped.attempts, for: layer, tokens: tokens, loss: quantized.loss)
-      let outcome = LayerOutcome(
-        layer: layer, method: .gptq, damping: damped.damping, attempts: damped.attempts, loss: quantized.loss,
-        relativeLoss: quantized.relativeLoss, samples: batches.sequences.count, tokens: tokens, deadColumns: damped.deadColumns.count,
-        seconds: (end - start) / .seconds(1))
-      start = end
-      try observer.finished(outcome)
-      try report(work.solve(outputs: layer.outputs, inputs: layer.inputs))
-      results.append(LayerQuantizationResult(outcome: outcome, packed: packed))
-    }
-    return results
-  }
-
-  private func factor(_ hessian: Matrix<Double>, for layers: [LinearLayer], tokens: Int) throws -> DampedHessian {
-    let ladder = DampingLadder(startingAt: options.damping)
-    do {
-      return try DampedHessian(hessian, options: options, ladder: ladder)
-    } catch {
-      for layer in layers { try record(error.attempts, for: layer, tokens: tokens, loss: nil) }
-      throw QuantizationError.notPositiveDefinite(
-        layer: layers[0].name, order: error.attempts.last?.info ?? 0, tokens: tokens, columns: layers[0].inputs,
-        largestDamping: ladder.steps.last ?? options.damping)
+      let identity = LayerIdentity(layer)
+      if layer != layers[0] { try observer.began(identity) }
+      let weight = block[layer.role].weight
+      let solution = try solver.quantize(
+        identity, weight, preparation, compensation: compensation(statistics.compensation, for: weight, stage), start: start)
+      start = .now
+      if let quantized = solution.weight { block.replaceWeight(of: layer.role, with: quantized) }
+      try observer.did(run.work.solve(outputs: layer.outputs, inputs: layer.inputs))
+      return solution.result
     }
   }
 
-  private func record(_ attempts: [Attempt], for layer: LinearLayer, tokens: Int, loss: Double?) throws {
-    for attempt in attempts {
-      try observer.tried(
-        attempt, for: layer, samples: batches.sequences.count, tokens: tokens, loss: attempt.succeeded ? loss : nil)
+  /// Takes sequences to a stage and adds its inputs to the statistics.
+  private func feed(
+    _ samples: Range<Int>, to stage: BlockStage, into statistics: inout Statistics, log: inout AttemptLog, layers: [LayerIdentity]
+  ) throws {
+    for use in [CalibrationSamples.Use.calibration, .heldOut] {
+      for rows in run.samples.batches(samples, for: use) {
+        try observer.checkCancellation()
+        let input = run.quantized.advance(to: stage, block, rows, monitor: monitor)
+        let originalInput = original.flatMap { run.original?.advance(to: stage, $0, rows, monitor: originalMonitor) }
+        try run.drop(monitor, originalMonitor, layers: layers, log: &log, damping: solver.options.damping)
+        if use == .calibration {
+          for part in run.samples.remaining(in: rows) {
+            let window = part.lowerBound - rows.lowerBound..<part.upperBound - rows.lowerBound
+            input.withView { input in
+              let input = input[rows: window, columns: 0..<input.columns]
+              statistics.hessian.add(input)
+              originalInput?.withView { statistics.compensation?.add($0[rows: window, columns: 0..<$0.columns], input) }
+            }
+          }
+        }
+        try observer.did(run.work.accumulation(stage, rows: rows.count, length: run.samples.length, heldOut: use == .heldOut))
+      }
     }
   }
-}
 
-/// A quantized linear of a block, ready to be written.
-struct LayerQuantizationResult: Sendable {
-  let outcome: LayerOutcome
-  let packed: PackedLayer
+  /// Gives a starved stage more calibration sequences, as the policy allows and the data has.
+  private mutating func escalate(
+    _ stage: BlockStage, into statistics: inout Statistics, log: inout AttemptLog, layers: [LayerIdentity]
+  ) throws {
+    let needed = RecoveryPolicy.neededTokens(columns: layers[0].inputs)
+    while statistics.hessian.tokens < needed {
+      let tokens = statistics.hessian.tokens
+      (log.tokens, log.samples) = (tokens, tokens / run.samples.length)
+      let start = ContinuousClock.now
+      let added = try run.extend(block: block, original: original, before: stage)
+      let shortage = "\(tokens) tokens for \(layers[0].inputs) columns, \(needed) are wanted"
+      guard !added.isEmpty else {
+        let reason = run.dataIsExhausted ? "the calibration data has no more rows" : "recovery.escalate_samples allows no more"
+        log.add(.starved, shortage + "; " + reason, remedy: .damping, damping: solver.options.damping)
+        try run.warnOfStarvation(layers[0], shortage: shortage, reason: reason)
+        return
+      }
+      try feed(added, to: stage, into: &statistics, log: &log, layers: layers)
+      log.add(
+        .starved, shortage + "; went on to \(run.samples.count) sequences", remedy: .moreSamples, damping: solver.options.damping,
+        seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+  }
+
+  private func compensation(
+    _ compensation: ErrorCompensation?, for weight: Matrix<Float>, _ stage: BlockStage
+  ) -> LayerSolver<Observer>.Compensation? {
+    guard let compensation, let original, let stream = run.original, let correlation = compensation.correlation(of: weight) else {
+      return nil
+    }
+    return .init(strength: compensation.strength, correlation: correlation) { [run, block, observer] plain, compensated in
+      var error = HeldOutError()
+      for rows in run.samples.batches(0..<run.samples.count, for: .heldOut) {
+        try observer.checkCancellation()
+        error.add(
+          original: stream.input(of: stage, original, rows), quantized: run.quantized.input(of: stage, block, rows), weight: weight,
+          plain: plain, compensated: compensated)
+      }
+      return error.improves
+    }
+  }
 }

@@ -15,11 +15,13 @@ package struct DampedHessian: Sendable {
   package let addedDiagonal: Double
   /// Columns whose inputs are all 0: H_jj is taken as 1 and the weights as 0.
   package let deadColumns: [Int]
-  package let attempts: [Attempt]
+  package let log: AttemptLog
+  package var attempts: [Attempt] { log.attempts }
 
   /// Every try failed; the last one's cause is `incurable`.
   package struct Failure: Error, Sendable {
-    package let attempts: [Attempt]
+    package let log: AttemptLog
+    package var attempts: [Attempt] { log.attempts }
   }
 
   /// Tries the first damping in the ladder's precision, then in float64, then the rest of the ladder in float64.
@@ -27,46 +29,40 @@ package struct DampedHessian: Sendable {
   /// - Parameters:
   ///   - hessian: H [n, n], finite, both triangles.
   ///   - ladder: Fractions of the mean diagonal, rising, not empty.
+  ///   - log: What was tried before; goes on in the result.
+  ///   - exhausted: What the last failure's row says is done next.
   /// - Throws: `Failure`.
-  package init(_ hessian: Matrix<Double>, options: QuantizationOptions, ladder: DampingLadder) throws(Failure) {
+  package init(
+    _ hessian: Matrix<Double>, options: QuantizationOptions, ladder: DampingLadder, log: AttemptLog = AttemptLog(),
+    exhausted: Attempt.Remedy = .fail
+  ) throws(Failure) {
     let columns = hessian.columns
     var diagonal = hessian.diagonal
     deadColumns = diagonal.indices.filter { diagonal[$0] == 0 }
     for column in deadColumns { diagonal[column] = 1 }
     order = ColumnOrder(options.ordering, importance: diagonal, groupLength: options.groupLength(columns: columns))
     let mean = diagonal.reduce(0, +) / Double(max(1, columns))
-    var trials = FactorizationTrials(hessian: hessian, diagonal: diagonal, meanDiagonal: mean, order: order.columns)
+    var trials = FactorizationTrials(
+      hessian: hessian, diagonal: diagonal, meanDiagonal: mean, order: order.columns, log: log, exhausted: exhausted)
     (factor, damping) = try Self.climb(ladder, &trials)
-    attempts = trials.attempts
+    self.log = trials.log
     addedDiagonal = damping * mean
   }
 
   private static func climb(_ ladder: DampingLadder, _ trials: inout FactorizationTrials) throws(Failure) -> (Factor, Double) {
     let first = ladder.steps[0]
-    if ladder.precision == .float32, let factor = trials.run(Float.self, damping: first) { return (.float32(factor), first) }
+    if ladder.precision == .float32, let factor = trials.run(Float.self, damping: first, origin: ladder.origin, ifFailed: .float64) {
+      return (.float32(factor), first)
+    }
     for damping in ladder.steps {
-      if let factor = trials.run(Double.self, damping: damping) {
-        if damping == first { trials.blameRounding() }
+      let origin = damping == first ? ladder.origin : .ladder
+      if let factor = trials.run(Double.self, damping: damping, origin: origin, ifFailed: .damping) {
+        if damping == first { trials.log.blameRounding() }
         return (.float64(factor), damping)
       }
     }
-    trials.giveUp()
-    throw Failure(attempts: trials.attempts)
-  }
-}
-
-/// The dampings that are tried, as fractions of the mean diagonal (NUMERICS section 7).
-package struct DampingLadder: Sendable, Hashable {
-  package let steps: [Double]
-  /// Of the first try.
-  package let precision: Attempt.Precision
-
-  private static let geometric = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
-
-  /// `first`, then the geometric steps above it.
-  package init(startingAt first: Double, precision: Attempt.Precision = .float32) {
-    steps = [first] + Self.geometric.filter { $0 > first }
-    self.precision = precision
+    trials.log.giveUp(trials.exhausted)
+    throw Failure(log: trials.log)
   }
 }
 
@@ -76,28 +72,22 @@ private struct FactorizationTrials {
   let diagonal: [Double]
   let meanDiagonal: Double
   let order: [Int]
-  private(set) var attempts: [Attempt] = []
+  var log: AttemptLog
+  let exhausted: Attempt.Remedy
 
-  init(hessian: Matrix<Double>, diagonal: [Double], meanDiagonal: Double, order: [Int]) {
-    self.hessian = hessian
-    self.diagonal = diagonal
-    self.meanDiagonal = meanDiagonal
-    self.order = order
-  }
-
-  mutating func run<Scalar: BLASScalar>(_ type: Scalar.Type, damping: Double) -> ReverseCholesky<Scalar>? {
+  mutating func run<Scalar: BLASScalar>(
+    _ type: Scalar.Type, damping: Double, origin: Attempt.Origin, ifFailed remedy: Attempt.Remedy
+  ) -> ReverseCholesky<Scalar>? {
     let clock = ContinuousClock()
     let start = clock.now
     let precision: Attempt.Precision = Scalar.self == Float.self ? .float32 : .float64
-    let damped: Matrix<Scalar> = permuted(adding: damping * meanDiagonal)
     func record(_ cause: Attempt.Cause?, info: Int, smallestPivot: Double?, reciprocalCondition: Double?) {
-      attempts.append(
-        Attempt(
-          number: attempts.count + 1, cause: cause, damping: damping, precision: precision, info: info, smallestPivot: smallestPivot,
-          reciprocalCondition: reciprocalCondition, seconds: (clock.now - start) / .seconds(1)))
+      log.add(
+        cause, remedy: cause == nil ? nil : remedy, damping: damping, origin: origin, precision: precision, info: info,
+        smallestPivot: smallestPivot, reciprocalCondition: reciprocalCondition, seconds: (clock.now - start) / .seconds(1))
     }
     do {
-      let factor = try ReverseCholesky(damped)
+      let factor: ReverseCholesky<Scalar> = try ReverseCholesky(permuted(adding: damping * meanDiagonal))
       record(nil, info: 0, smallestPivot: Double(factor.smallestPivot), reciprocalCondition: Double(factor.reciprocalCondition))
       return factor
     } catch {
@@ -111,13 +101,6 @@ private struct FactorizationTrials {
     }
   }
 
-  /// The float64 try at the same damping succeeded.
-  mutating func blameRounding() {
-    for index in attempts.indices where attempts[index].precision == .float32 { attempts[index].cause = .rounding }
-  }
-
-  mutating func giveUp() { attempts[attempts.count - 1].cause = .incurable }
-
   private func permuted<Scalar: BLASScalar>(adding damping: Double) -> Matrix<Scalar> {
     let size = hessian.columns
     var result = Matrix<Scalar>(rows: size, columns: size)
@@ -125,9 +108,9 @@ private struct FactorizationTrials {
       hessian.withView { hessian in
         forEachSlice(of: size, minimum: 16) { rows in
           for row in rows {
-            let source = hessian.base + order[row] * hessian.rowStride
-            for column in 0..<size { result[row, column] = Scalar(source[order[column]]) }
-            result[row, row] = Scalar(diagonal[order[row]] + damping)
+            let (target, source) = (result.base + row * size, hessian.base + order[row] * hessian.rowStride)
+            for column in 0..<size { target[column] = Scalar(source[order[column]]) }
+            target[row] = Scalar(diagonal[order[row]] + damping)
           }
         }
       }

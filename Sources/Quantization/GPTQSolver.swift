@@ -8,52 +8,36 @@ import LinearAlgebra
 ///
 /// A group's grid comes from the weights as the classic algorithm has them when the group starts,
 /// W_b + Y_b·R[b,b]⁻¹ with Y_b = E[:, :a]·R[:a, b], a the group's first column.
-package struct GPTQSolver<Scalar: BLASScalar> {
-  /// R in processing order [n, n].
-  private let factor: Matrix<Scalar>
-  private let order: ColumnOrder
-  private let options: QuantizationOptions
+struct GPTQSolver<Scalar: BLASScalar> {
+  /// R in the upper triangle [n, n], in processing order.
+  let factor: Matrix<Scalar>
+  let order: ColumnOrder
+  let options: QuantizationOptions
 
-  package init(factor: Matrix<Scalar>, order: ColumnOrder, options: QuantizationOptions) {
-    self.factor = factor
-    self.order = order
-    self.options = options
-  }
-
-  package struct Solution {
-    package var layer: QuantizedLayer
-    /// tr(E·Hd·Eᵀ) with Hd the damped Hessian that was factored.
-    package var dampedLoss: Double
-    /// W − Q [m, n] in processing order.
-    package var error: Matrix<Scalar>
-  }
-
-  /// - Parameter weight: [m, n] in processing order, finite.
+  /// - Parameters:
+  ///   - weight: [m, n] in processing order, finite.
+  ///   - searchesScales: Whether grids are searched; they span the weights otherwise.
   /// - Throws: `QuantizationError.scaleOverflow` and `.nonFiniteResult`.
-  package func solve(_ weight: Matrix<Scalar>, layer name: String) throws(QuantizationError) -> Solution {
-    let (rows, columns) = (weight.rows, weight.columns)
-    precondition(factor.columns == columns && order.columns.count == columns)
-    var state = SolverState(weight: weight, layer: QuantizedLayer(emptyFor: weight, order: order, options: options))
+  func solve(_ weight: Matrix<Scalar>, searchesScales: Bool, layer name: String) throws(QuantizationError) -> SolvedLayer<Scalar> {
+    precondition(factor.columns == weight.columns && order.columns.count == weight.columns)
+    var state = SolverState(weight: weight, solved: SolvedLayer(emptyFor: weight, order: order))
     for outer in outerBlocks {
       state.gather(errorsBefore: outer.columns, factor: factor)
       for group in outer.groups {
         let positions = group.positions
         state.accumulate(errorsOf: outer.columns.lowerBound..<positions.lowerBound, onto: positions, factor: factor)
-        let grids = try grids(for: group, state: state, layer: name)
-        for row in 0..<rows {
-          state.layer.scales[group.index * rows + row] = grids[row].scale
-          state.layer.zeros[group.index * rows + row] = grids[row].zero
-        }
+        let grids = try grids(for: positions, state: state, searchesScales: searchesScales, layer: name)
+        state.solved.setGrids(grids, group: group.index)
         for start in stride(from: positions.lowerBound, to: positions.upperBound, by: RecurrenceBlock<Scalar>.width) {
           let block = start..<min(positions.upperBound, start + RecurrenceBlock<Scalar>.width)
           state.accumulate(errorsOf: positions.lowerBound..<start, onto: block, factor: factor)
-          state.loss += RecurrenceBlock(columns: block, factor: factor, maximumCode: options.maximumCode)
-            .solve(weight: weight, shift: state.shift, shiftStart: outer.columns.lowerBound, grids: grids, into: &state)
+          RecurrenceBlock(columns: block, factor: factor, maximumCode: options.maximumCode)
+            .solve(weight: weight, shift: state.shift, shiftStart: outer.columns.lowerBound, grids: grids, into: &state.solved)
         }
       }
     }
-    guard state.loss.isFinite else { throw .nonFiniteResult(layer: name) }
-    return Solution(layer: state.finished(order), dampedLoss: state.loss, error: state.error)
+    guard state.solved.rowLosses.allSatisfy(\.isFinite) else { throw .nonFiniteResult(layer: name) }
+    return state.solved
   }
 
   /// Runs of whole groups, at least `RecurrenceBlock.width` columns each where groups are smaller: one product each.
@@ -70,37 +54,29 @@ package struct GPTQSolver<Scalar: BLASScalar> {
     return blocks
   }
 
-  private func grids(for group: ColumnOrder.Group, state: SolverState<Scalar>, layer: String) throws(QuantizationError) -> [Grid] {
-    let weights = state.weightsAtGroupStart(group.positions, factor: factor)
-    var grids: [Grid] = []
-    grids.reserveCapacity(weights.rows)
-    for row in 0..<weights.rows {
-      let values = weights.elements[row * weights.columns..<(row + 1) * weights.columns]
-      guard let grid = Grid(spanning: values, options: options) else {
-        throw .scaleOverflow(layer: layer, largest: values.map { Double(abs($0)) }.max() ?? 0)
-      }
-      grids.append(grid)
+  private func grids(
+    for positions: Range<Int>, state: SolverState<Scalar>, searchesScales: Bool, layer: String
+  ) throws(QuantizationError) -> [Grid] {
+    let weights = state.weightsAtGroupStart(positions, factor: factor)
+    let importance = searchesScales ? positions.map { factor[$0, $0] * factor[$0, $0] } : nil
+    guard let grids = GroupGrids(options: options, importance: importance).find(in: weights) else {
+      throw .scaleOverflow(layer: layer, largest: Double(weights.elements.reduce(0) { max($0, abs($1)) }))
     }
     return grids
   }
 }
 
 /// What changes while the columns are handled.
-struct SolverState<Scalar: BLASScalar> {
+private struct SolverState<Scalar: BLASScalar> {
   let weight: Matrix<Scalar>
-  /// Codes in processing order until `finished`.
-  var layer: QuantizedLayer
-  /// E = W − Q of the columns handled so far [m, n].
-  var error: Matrix<Scalar>
+  var solved: SolvedLayer<Scalar>
   /// E·R of the outer block's columns, over the columns handled before each [m, width of the outer block].
   private(set) var shift: Matrix<Scalar>
   private var shiftStart = 0
-  var loss = 0.0
 
-  init(weight: Matrix<Scalar>, layer: QuantizedLayer) {
+  init(weight: Matrix<Scalar>, solved: SolvedLayer<Scalar>) {
     self.weight = weight
-    self.layer = layer
-    error = Matrix(rows: weight.rows, columns: weight.columns)
+    self.solved = solved
     shift = Matrix(rows: weight.rows, columns: 0)
   }
 
@@ -117,7 +93,7 @@ struct SolverState<Scalar: BLASScalar> {
     let rows = 0..<weight.rows
     let target = block.lowerBound - shiftStart..<block.upperBound - shiftStart
     shift.withMutableView { shift in
-      error.withView { error in
+      solved.error.withView { error in
         factor.withView { factor in
           multiply(
             error[rows: rows, columns: source], by: factor[rows: source, columns: block], into: shift[rows: rows, columns: target],
@@ -129,29 +105,29 @@ struct SolverState<Scalar: BLASScalar> {
 
   /// W_b + Y_b·R[b,b]⁻¹ [m, width of the group].
   func weightsAtGroupStart(_ group: Range<Int>, factor: Matrix<Scalar>) -> Matrix<Scalar> {
+    let rows = 0..<weight.rows
     var result = Matrix<Scalar>(rows: weight.rows, columns: group.count)
-    let offset = group.lowerBound - shiftStart
-    for row in 0..<weight.rows {
-      for column in 0..<group.count { result[row, column] = shift[row, offset + column] }
-    }
-    if group.lowerBound > 0 {
-      result.withMutableView { result in
+    result.withMutableView { result in
+      if group.lowerBound > 0 {
+        let columns = group.lowerBound - shiftStart..<group.upperBound - shiftStart
+        shift.withView { result.add($0[rows: rows, columns: columns]) }
         factor.withView { solveRight(result, byUpper: $0[rows: group, columns: group]) }
       }
-    }
-    for row in 0..<weight.rows {
-      for column in 0..<group.count { result[row, column] += weight[row, group.lowerBound + column] }
+      weight.withView { result.add($0[rows: rows, columns: group]) }
     }
     return result
   }
+}
 
-  /// The layer with its codes in the weight's own column order.
-  func finished(_ order: ColumnOrder) -> QuantizedLayer {
-    var result = layer
-    for row in 0..<layer.rows {
-      let start = row * layer.columns
-      for (position, column) in order.columns.enumerated() { result.codes[start + column] = layer.codes[start + position] }
+extension MutableMatrixView {
+  /// Adds a window of the same shape.
+  func add(_ other: MatrixView<Scalar>) {
+    precondition(other.rows == rows && other.columns == columns)
+    forEachSlice(of: rows, minimum: 32) { range in
+      for row in range {
+        let (target, source) = (base + row * rowStride, other.base + row * other.rowStride)
+        for column in 0..<columns { target[column] += source[column] }
+      }
     }
-    return result
   }
 }

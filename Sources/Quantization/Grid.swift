@@ -8,13 +8,12 @@ struct Grid: Sendable, Hashable {
 
   /// A grid that spans the weights from min to max (NUMERICS section 3).
   ///
+  /// - Parameters:
+  ///   - low: At most 0.
+  ///   - high: At least 0.
   /// - Returns: nil where the scale is beyond float16.
-  init?<Scalar: BLASScalar>(spanning values: some Sequence<Scalar>, options: QuantizationOptions) {
-    var (low, high): (Scalar, Scalar) = (0, 0)
-    for value in values {
-      low = min(low, value)
-      high = max(high, value)
-    }
+  init?<Scalar: BLASScalar>(spanning low: Scalar, _ high: Scalar, options: QuantizationOptions) {
+    var (low, high) = (low, high)
     let levels = Scalar(options.maximumCode)
     if options.isSymmetric {
       high = max(high, -low)
@@ -29,21 +28,21 @@ struct Grid: Sendable, Hashable {
       zero = UInt8(1 << (options.bits - 1))
     } else {
       let lowest: Scalar = options.format == .v1 ? 1 : 0
-      zero = UInt8(min(max((-low / Scalar(scale)).rounded(.toNearestOrEven), lowest), levels))
+      zero = UInt8(min(max((-low / Scalar(float16: scale)).rounded(.toNearestOrEven), lowest), levels))
     }
   }
 
   /// The step as float16; never 0, nil beyond float16's range.
   private static func storable<Scalar: BLASScalar>(_ step: Scalar) -> Float16? {
-    let scale = max(Float16(step), Float16.leastNonzeroMagnitude)
+    let scale = max(step.float16, Float16.leastNonzeroMagnitude)
     return scale.isFinite ? scale : nil
   }
 
   /// The nearest code; ties to even.
   func code<Scalar: BLASScalar>(_ value: Scalar, maximum: Int) -> UInt8 {
-    let code = (value / Scalar(scale)).rounded(.toNearestOrEven) + Scalar(zero)
+    let code = (value / Scalar(float16: scale)).rounded(.toNearestOrEven) + Scalar(zero)
     return UInt8(min(max(code, 0), Scalar(maximum)))
   }
 
-  func value<Scalar: BLASScalar>(_ code: UInt8) -> Scalar { (Scalar(code) - Scalar(zero)) * Scalar(scale) }
+  func value<Scalar: BLASScalar>(_ code: UInt8) -> Scalar { (Scalar(code) - Scalar(zero)) * Scalar(float16: scale) }
 }

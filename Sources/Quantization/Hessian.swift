@@ -16,44 +16,59 @@ public struct HessianAccumulator: Sendable {
     chunk = Matrix(rows: columns, columns: columns)
   }
 
-  /// Where an input is NaN or infinite, counted in the chunk's rows.
-  public struct NonFiniteInput: Error, Hashable, Sendable {
-    public let token: Int
-    public let channel: Int
-  }
-
   /// Adds the inputs of some tokens.
   ///
-  /// - Parameter inputs: [tokens, n]; no padding tokens among them.
-  /// - Throws: `NonFiniteInput`; nothing was added then.
-  public mutating func add(_ inputs: Matrix<Float>) throws(NonFiniteInput) {
-    inputs.withView { x in chunk.withMutableView { addGram(of: x, to: $0, keeping: 0) } }
-    if let channel = chunk.diagonal.firstIndex(where: { !$0.isFinite }) {
-      let token = (0..<inputs.rows).first { !inputs[$0, channel].isFinite } ?? 0
-      throw NonFiniteInput(token: token, channel: channel)
-    }
+  /// - Parameter inputs: [tokens, n], finite; no padding tokens among them.
+  mutating func add(_ inputs: MatrixView<Float>) {
+    chunk.withMutableView { addGram(of: inputs, to: $0, keeping: 0) }
+    tokens += inputs.rows
+    guard chunk.diagonal.allSatisfy(\.isFinite) else { return addInFloat64(inputs) }
     let size = sum.columns
     sum.withMutableView { sum in
       chunk.withView { chunk in
         forEachSlice(of: size, minimum: 16) { rows in
           for row in rows {
-            for column in row..<size { sum[row, column] += Double(chunk[row, column]) }
+            let (target, source) = (sum.base + row * size, chunk.base + row * size)
+            for column in row..<size { target[column] += Double(source[column]) }
           }
         }
       }
     }
-    tokens += inputs.rows
+  }
+
+  /// Adds the inputs of some tokens.
+  public mutating func add(_ inputs: Matrix<Float>) { inputs.withView { add($0) } }
+
+  /// For inputs whose squares are beyond float32.
+  private mutating func addInFloat64(_ inputs: MatrixView<Float>) {
+    var wide = Matrix<Double>(rows: inputs.rows, columns: inputs.columns)
+    for row in 0..<inputs.rows {
+      for column in 0..<inputs.columns { wide[row, column] = Double(inputs[row, column]) }
+    }
+    wide.withView { x in sum.withMutableView { addGram(of: x, to: $0) } }
   }
 
   /// H [n, n], both triangles.
   public func hessian() -> Matrix<Double> {
     var result = sum
     let factor = 2 / Double(max(1, tokens))
-    for row in 0..<result.rows {
-      for column in row..<result.columns {
-        let value = result[row, column] * factor
-        result[row, column] = value
-        result[column, row] = value
+    let size = result.columns
+    result.withMutableView { result in
+      // Blocks, so that the transposed half is written a cache line at a time.
+      let block = 64
+      forEachSlice(of: (size + block - 1) / block) { blocks in
+        for first in blocks {
+          let rows = first * block..<min(size, (first + 1) * block)
+          for start in stride(from: rows.lowerBound, to: size, by: block) {
+            for row in rows {
+              for column in max(row, start)..<max(max(row, start), min(size, start + block)) {
+                let value = result[row, column] * factor
+                result[row, column] = value
+                result[column, row] = value
+              }
+            }
+          }
+        }
       }
     }
     return result

@@ -24,26 +24,39 @@ public struct ModelQuantizer: Sendable {
     _ = try CausalLanguageModel(configuration, from: checkpoint)
   }
 
-  /// Quantizes every block and writes its packed linears to `blocks`.
+  /// What became of a model.
+  public struct Result: Sendable {
+    /// In the order of computation.
+    public let outcomes: [LayerOutcome]
+    /// Calibration sequences in use at the end, those that were dropped included; 0 for methods without calibration.
+    public let samples: Int
+    public let dropped: [NonFiniteActivation]
+    /// Largest magnitude of each operation of each block.
+    public let peaks: [[ActivationOperation: Float]]
+  }
+
+  /// Quantizes every block that isn't in `blocks` yet, and writes its packed linears there.
   ///
   /// - Parameters:
   ///   - calibration: Needed by method `gptq`.
+  ///   - recovery: What is done about layers that can't be quantized as asked.
+  ///   - source: Fingerprint of the model and of what was asked for; blocks that were made from another are made again.
   ///   - scratch: Folder for hidden states.
-  ///   - report: Told the floating-point operations of each piece of work when it is done.
-  /// - Returns: What became of each layer.
   public func run(
-    calibration: TokenSequences?, blocks: BlockFiles, scratch: URL, observer: some QuantizationObserver,
-    report: @escaping (_ flops: Double) throws -> Void
-  ) throws -> [LayerOutcome] {
+    calibration: CalibrationData?, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, scratch: URL,
+    observer: some QuantizationObserver
+  ) throws -> Result {
     try requireFiniteWeights(observer)
-    let results =
-      switch options.method {
-      case .gptq:
-        try quantize(on: calibration, blocks: blocks, scratch: scratch, observer: observer, report: report)
-      case .rtn:
-        try round(blocks: blocks, observer: observer, report: report)
-      }
-    return results
+    var states = Array(blocks.finished(source: source).prefix(configuration.blockCount))
+    switch options.method {
+    case .gptq:
+      try quantize(on: calibration, recovery, blocks: blocks, source: source, scratch: scratch, observer: observer, states: &states)
+    case .rtn:
+      try round(blocks: blocks, source: source, observer: observer, states: &states)
+    }
+    return Result(
+      outcomes: states.flatMap(\.outcomes), samples: states.last?.samples ?? 0, dropped: states.last?.dropped ?? [],
+      peaks: states.map(\.peaks))
   }
 
   /// NaN in a weight would go into every activation behind it.
@@ -55,55 +68,51 @@ public struct ModelQuantizer: Sendable {
     }
   }
 
-  private func quantize(
-    on calibration: TokenSequences?, blocks: BlockFiles, scratch: URL, observer: some QuantizationObserver,
-    report: @escaping (Double) throws -> Void
-  ) throws -> [LayerOutcome] {
+  private func quantize<Observer: QuantizationObserver>(
+    on calibration: CalibrationData?, _ recovery: RecoveryPolicy, blocks: BlockFiles, source: String, scratch: URL, observer: Observer,
+    states: inout [BlockFiles.State]
+  ) throws {
     guard let calibration else { throw DatasetError.empty(file: "calibration") }
-    let model = try CausalLanguageModel(configuration, from: checkpoint)
-    let batches = SequenceBatches(calibration)
-    let hidden = try ActivationSpool(in: scratch, rows: calibration.tokens.count, columns: configuration.hiddenSize)
-    try batches.embed(with: model, into: hidden)
-    let quantizer = BlockQuantizer(
-      configuration: configuration, options: options, batches: batches, hidden: hidden, scratch: scratch, observer: observer,
-      work: WorkEstimate(configuration, method: options.method), report: report)
-    var outcomes: [LayerOutcome] = []
-    for index in 0..<configuration.blockCount {
-      var block = try DecoderBlock(index, of: configuration, from: checkpoint, length: calibration.length)
-      let results = try quantizer.run(&block)
-      try blocks.write(results, block: index)
-      outcomes += results.map(\.outcome)
+    guard states.count < configuration.blockCount else { return }
+    let finished = FinishedBlocks(
+      checkpoint: checkpoint, configuration: configuration, format: options.format, files: blocks, states: states)
+    let run = try CalibrationRun(
+      self, data: calibration, recovery: recovery, finishedBlocks: finished, scratch: scratch, observer: observer)
+    try run.begin()
+    let solver = LayerSolver(options: options, recovery: recovery, observer: observer)
+    for index in states.count..<configuration.blockCount {
+      let block = try DecoderBlock(index, of: configuration, from: checkpoint, length: calibration.length)
+      var quantizer = BlockQuantizer(block, run: run, solver: solver)
+      let (results, peaks) = try quantizer.quantize()
+      let state = run.state(source: source, results: results, peaks: peaks)
+      try blocks.write(results, state, block: index)
+      states.append(state)
       releaseBlock(index)
     }
-    return outcomes
   }
 
   private func round(
-    blocks: BlockFiles, observer: some QuantizationObserver, report: (Double) throws -> Void
-  ) throws -> [LayerOutcome] {
-    let clock = ContinuousClock()
-    let work = WorkEstimate(configuration, method: .rtn)
-    var outcomes: [LayerOutcome] = []
-    for index in 0..<configuration.blockCount {
-      var results: [LayerQuantizationResult] = []
-      for layer in configuration.linears(ofBlock: index) {
+    blocks: BlockFiles, source: String, observer: some QuantizationObserver, states: inout [BlockFiles.State]
+  ) throws {
+    let work = WorkEstimate(configuration, options: options)
+    for index in states.count..<configuration.blockCount {
+      let results = try configuration.linears(ofBlock: index).map { linear in
         try observer.checkCancellation()
+        let layer = LayerIdentity(linear)
         try observer.began(layer)
-        let start = clock.now
-        let weight = try checkpoint.matrix(layer.weight, rows: layer.outputs, columns: layer.inputs)
+        let start = ContinuousClock.now
+        let weight = try checkpoint.matrix(linear.weight, rows: linear.outputs, columns: linear.inputs)
         let packed = PackedLayer(try roundToNearest(weight, options: options, layer: layer.name), format: options.format)
-        let outcome = LayerOutcome(
-          layer: layer, method: .rtn, damping: nil, attempts: [], loss: nil, relativeLoss: nil, samples: 0, tokens: 0, deadColumns: 0,
-          seconds: (clock.now - start) / .seconds(1))
+        let outcome = LayerOutcome(layer: layer, method: .rtn, seconds: (ContinuousClock.now - start) / .seconds(1))
         try observer.finished(outcome)
-        try report(work.solve(outputs: layer.outputs, inputs: layer.inputs))
-        results.append(LayerQuantizationResult(outcome: outcome, packed: packed))
+        try observer.did(work.solve(outputs: linear.outputs, inputs: linear.inputs))
+        return LayerResult(outcome: outcome, packed: packed)
       }
-      try blocks.write(results, block: index)
-      outcomes += results.map(\.outcome)
+      let state = BlockFiles.State(source: source, outcomes: results.map(\.outcome), samples: 0, dropped: [], peaks: [:])
+      try blocks.write(results, state, block: index)
+      states.append(state)
       releaseBlock(index)
     }
-    return outcomes
   }
 
   private func releaseBlock(_ index: Int) {

@@ -22,7 +22,7 @@ public struct Perplexity: Sendable, Hashable {
     let batches = SequenceBatches(sequences)
     let hidden = try ActivationSpool(in: scratch, rows: sequences.tokens.count, columns: configuration.hiddenSize)
     try batches.embed(with: model, into: hidden)
-    let work = WorkEstimate(configuration, method: .rtn)
+    let work = WorkEstimate(configuration, options: QuantizationOptions(method: .rtn))
     for index in 0..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: weights, length: sequences.length)
       for batch in batches.rows {

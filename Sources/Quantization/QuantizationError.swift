@@ -1,14 +1,20 @@
+import Transformer
+
 /// What keeps a model or a layer from being quantized.
 public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertible {
   case groupTooLarge(layer: String, groupSize: Int, inputs: Int)
   case cannotPack(layer: String, channels: String, count: Int, bits: Int)
   case scaleOverflow(layer: String, largest: Double)
   case nonFiniteWeight(tensor: String, index: Int)
-  /// An activation that is NaN or infinite, at this channel of this token of this calibration sequence.
-  case nonFiniteInput(layer: String, sample: Int, token: Int, channel: Int)
+  /// More calibration samples than may be dropped have activations that are NaN or infinite; the first of them.
+  case nonFiniteActivation(NonFiniteActivation, layer: String, samples: Int, of: Int)
+  /// A layer file's tensor that is NaN or infinite.
+  case nonFiniteTensor(tensor: String, row: Int, column: Int)
   case nonFiniteResult(layer: String)
   /// No damping made the Hessian positive definite.
-  case notPositiveDefinite(layer: String, order: Int, tokens: Int, columns: Int, largestDamping: Double)
+  case notPositiveDefinite(layer: String, columns: Int, attempts: [Attempt])
+  /// A layer file that doesn't hold what layer jobs need.
+  case invalidLayerFile(String)
 
   public var description: String {
     switch self {
@@ -20,17 +26,29 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
       "\(layer) holds a weight of \(largest), whose scale is beyond float16; the weights are not those of a trained model"
     case .nonFiniteWeight(let tensor, let index):
       "the weight \(tensor) holds NaN or infinity at element \(index); the checkpoint is damaged, get it again"
-    case .nonFiniteInput(let layer, let sample, let token, let channel):
-      "the input of \(layer) is NaN or infinite at sequence \(sample), token \(token), channel \(channel)"
+    case .nonFiniteActivation(let activation, let layer, let samples, let count):
+      "the inputs of \(layer) are NaN or infinite for \(samples) of \(count) calibration samples, more than the 1 % that may be dropped; "
+        + "first in \(activation)"
+    case .nonFiniteTensor(let tensor, let row, let column):
+      "\(tensor) is NaN or infinite at row \(row), column \(column)"
     case .nonFiniteResult(let layer):
       "the quantized weights of \(layer) overflowed float32"
-    case .notPositiveDefinite(let layer, let order, let tokens, let columns, let largestDamping):
-      "the Hessian of \(layer) (\(columns) columns, \(tokens) tokens) is not positive definite at leading minor \(order), even with damping \(largestDamping)"
+    case .notPositiveDefinite(let layer, let columns, let attempts):
+      Self.notPositiveDefinite(layer, columns, attempts)
+    case .invalidLayerFile(let reason): reason
     }
+  }
+
+  private static func notPositiveDefinite(_ layer: String, _ columns: Int, _ attempts: [Attempt]) -> String {
+    guard let last = attempts.last else { return "the Hessian of \(layer) is not positive definite" }
+    let subject = "the Hessian of \(layer) (\(columns) columns, \(last.tokens) tokens)"
+    if let detail = last.detail { return "\(subject) can't be used: \(detail)" }
+    return "\(subject) is not positive definite at leading minor \(last.info), even in \(last.precision.rawValue) with damping "
+      + "\(last.damping) of its mean diagonal"
   }
 }
 
-/// The caller asked to stop; nothing that was written is of use.
+/// The caller asked to stop; finished blocks stay of use.
 public struct QuantizationCancelled: Error {
   public init() {}
 }

@@ -34,10 +34,16 @@ public struct QuantizationOptions: Sendable, Hashable {
   /// First damping tried, as a fraction of the Hessian's mean diagonal.
   public var damping: Double
   public var format: Format
+  /// Search each group's scale for the least squared error weighted by R_jj² (NUMERICS section 3), instead of spanning its weights.
+  public var searchesScales: Bool
+  /// Adjust scales once the codes are fixed.
+  public var refinesScales: Bool
+  /// α of NUMERICS section 5, 0 to 1: which part of the error of the layers before is compensated; 0: none.
+  public var errorCompensation: Double
 
   public init(
     method: Method = .gptq, bits: Int = 4, groupSize: Int? = 128, isSymmetric: Bool = true, ordering: ColumnOrdering = .groupAware,
-    damping: Double = 0.01, format: Format = .v1
+    damping: Double = 0.01, format: Format = .v1, searchesScales: Bool = true, refinesScales: Bool = true, errorCompensation: Double = 0.5
   ) {
     self.method = method
     self.bits = bits
@@ -46,6 +52,9 @@ public struct QuantizationOptions: Sendable, Hashable {
     self.ordering = ordering
     self.damping = damping
     self.format = format
+    self.searchesScales = searchesScales
+    self.refinesScales = refinesScales
+    self.errorCompensation = errorCompensation
   }
 
   /// The highest code: codes are 0 to 2^bits − 1.

@@ -1,4 +1,5 @@
 import StrictJSON
+import Transformer
 
 /// report.json: what was done to each layer and what it cost. Holds no times, so that equal jobs give equal bytes.
 public struct QuantizationReport: Sendable {
@@ -7,11 +8,15 @@ public struct QuantizationReport: Sendable {
   public let outcomes: [LayerOutcome]
   public let before: Perplexity?
   public let after: Perplexity?
-  public let calibration: TokenSequences?
+  /// Calibration sequences and tokens of each; nil for methods without calibration.
+  public let calibration: (samples: Int, length: Int)?
+  public let dropped: [NonFiniteActivation]
+  public let peaks: [[ActivationOperation: Float]]
   public let warnings: [String]
 
   public init(
-    request: JSONValue, outcomes: [LayerOutcome], before: Perplexity?, after: Perplexity?, calibration: TokenSequences?,
+    request: JSONValue, outcomes: [LayerOutcome], before: Perplexity? = nil, after: Perplexity? = nil,
+    calibration: (samples: Int, length: Int)? = nil, dropped: [NonFiniteActivation] = [], peaks: [[ActivationOperation: Float]] = [],
     warnings: [String]
   ) {
     self.request = request
@@ -19,6 +24,8 @@ public struct QuantizationReport: Sendable {
     self.before = before
     self.after = after
     self.calibration = calibration
+    self.dropped = dropped
+    self.peaks = peaks
     self.warnings = warnings
   }
 
@@ -31,8 +38,8 @@ public struct QuantizationReport: Sendable {
     var report: JSONObject = ["quantizer": .string(QuantizationSettings.quantizer), "request": request]
     if let calibration {
       report["calibration"] = .object([
-        "samples": .integer(Int64(calibration.count)), "sequence_length": .integer(Int64(calibration.length)),
-        "tokens": .integer(Int64(calibration.tokens.count)),
+        "samples": .integer(Int64(calibration.samples)), "sequence_length": .integer(Int64(calibration.length)),
+        "dropped": .array(dropped.map { .string($0.description) }),
       ])
     }
     if let before, let after {
@@ -41,6 +48,17 @@ public struct QuantizationReport: Sendable {
       ])
     }
     report["mean_relative_loss"] = optional(meanRelativeLoss)
+    report["degraded"] = .bool(outcomes.contains { $0.degradedBy != nil })
+    if !peaks.isEmpty {
+      report["activation_peaks"] = .array(
+        peaks.map { peaks in
+          var block = JSONObject()
+          for operation in ActivationOperation.allCases {
+            if let peak = peaks[operation] { block[operation.rawValue] = .number(Double(peak)) }
+          }
+          return .object(block)
+        })
+    }
     report["warnings"] = .array(warnings.map(JSONValue.string))
     report["layers"] = .array(outcomes.map(\.json))
     return .object(report)
@@ -53,9 +71,14 @@ extension LayerOutcome {
       "name": .string(layer.name),
       "shape": .array([.integer(Int64(layer.outputs)), .integer(Int64(layer.inputs))]),
       "method": .string(method.rawValue),
+      "degraded_by": degradedBy.map { .string($0.rawValue) } ?? .null,
       "damping": optional(damping),
       "loss": optional(loss),
       "relative_loss": optional(relativeLoss),
+      "kept": .object([
+        "scale_search": optional(kept.scaleSearch), "scale_refinement": optional(kept.scaleRefinement),
+        "error_compensation": optional(kept.errorCompensation),
+      ]),
       "samples": .integer(Int64(samples)),
       "tokens": .integer(Int64(tokens)),
       "dead_columns": .integer(Int64(deadColumns)),
@@ -70,7 +93,12 @@ extension Attempt {
       "number": .integer(Int64(number)),
       "outcome": .string(succeeded ? "succeeded" : "failed"),
       "cause": cause.map { .string($0.rawValue) } ?? .null,
+      "detail": detail.map(JSONValue.string) ?? .null,
+      "remedy": remedy.map { .string($0.rawValue) } ?? .null,
       "damping": .number(damping),
+      "damping_origin": .string(origin.rawValue),
+      "samples": .integer(Int64(samples)),
+      "tokens": .integer(Int64(tokens)),
       "precision": .string(precision.rawValue),
       "info": .integer(Int64(info)),
       "smallest_pivot": optional(smallestPivot),

@@ -1,17 +1,47 @@
 import StrictJSON
+import Transformer
 
 /// A quantization as vLLM, transformers and GPTQModel read it from a checkpoint.
 ///
 /// Field names: GPTQModel 7 `QuantizeConfig`, transformers `GPTQConfig`, vLLM `GPTQConfig.from_config`.
 struct QuantizationSettings {
   private let options: QuantizationOptions
+  private let kept: [LinearLayer]
 
   /// Version of the engine, part of every artifact.
   static let quantizer = "gptqd:0.1.0"
 
-  init(_ options: QuantizationOptions) { self.options = options }
+  /// - Parameter kept: Layers that aren't quantized.
+  init(_ options: QuantizationOptions, keeping kept: [LinearLayer] = []) {
+    self.options = options
+    self.kept = kept
+  }
+
+  /// Patterns of modules that loaders leave alone (GPTQModel's `dynamic`, read by vLLM too), which fuse some of them first.
+  private var dynamic: JSONObject {
+    var patterns = JSONObject()
+    for layer in kept {
+      let fused =
+        switch layer.role {
+        case .query, .key, .value: "qkv_proj"
+        case .gate, .up: "gate_up_proj"
+        case .attentionOutput, .down: ""
+        }
+      let parts = layer.name.split(separator: ".").map(String.init)
+      let prefix = parts.dropLast().joined(separator: "\\.")
+      let names = [parts.last ?? "", fused].filter { !$0.isEmpty }.joined(separator: "|")
+      patterns["-:^" + prefix + "\\.(" + names + ")$"] = .object([:])
+    }
+    return patterns
+  }
 
   private var fields: JSONObject {
+    var fields = commonFields
+    if !kept.isEmpty { fields["dynamic"] = .object(dynamic) }
+    return fields
+  }
+
+  private var commonFields: JSONObject {
     [
       "bits": .integer(Int64(options.bits)),
       "group_size": .integer(Int64(options.groupSize ?? -1)),
@@ -28,6 +58,9 @@ struct QuantizationSettings {
         "quantizer": .array([.string(Self.quantizer)]),
         "method": .string(options.method.rawValue),
         "act_group_aware": .bool(options.ordering == .groupAware),
+        "mse": .bool(options.searchesScales),
+        "scale_refinement": .bool(options.refinesScales),
+        "error_compensation": .number(options.errorCompensation),
       ]),
     ]
   }

@@ -33,7 +33,7 @@ public struct QuantizedLayer: Sendable, Equatable {
   /// The weights that the codes stand for: (code − zero)·scale in float32, as inference computes them.
   public func dequantized() -> Matrix<Float> {
     var result = Matrix<Float>(rows: rows, columns: columns)
-    let scales = scales.map(Float.init)
+    let scales = scales.map { Float($0) }
     result.withMutableView { weights in
       forEachSlice(of: rows, minimum: 8) { range in
         for row in range {

@@ -34,24 +34,24 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
   ///   - weight: [m, n].
   ///   - shift: E·R over all columns before the block; its column 0 is position `shiftStart`.
   ///   - grids: One a row.
-  /// - Returns: Σ Rkk²·(w'_k − q_k)², the block's part of the loss.
-  func solve(weight: Matrix<Scalar>, shift: Matrix<Scalar>, shiftStart: Int, grids: [Grid], into state: inout SolverState<Scalar>) -> Double
-  {
+  ///   - solved: Gets the codes and errors, and Σ Rkk²·(w'_k − q_k)² added to each row's loss.
+  func solve(weight: Matrix<Scalar>, shift: Matrix<Scalar>, shiftStart: Int, grids: [Grid], into solved: inout SolvedLayer<Scalar>) {
     let rows = weight.rows
     let slices = (rows + Self.lanes - 1) / Self.lanes
-    var losses = [Double](repeating: 0, count: slices)
-    let rowLength = state.layer.columns
+    let rowLength = solved.columns
     weight.withView { weight in
       shift.withView { shift in
-        state.error.withMutableView { error in
-          state.layer.codes.withUnsafeMutableBufferPointer { codes in
-            losses.withUnsafeMutableBufferPointer { losses in
+        solved.error.withMutableView { error in
+          solved.codes.withUnsafeMutableBufferPointer { codes in
+            solved.rowLosses.withUnsafeMutableBufferPointer { losses in
               let codes = MutableCodes(base: codes.baseAddress.unsafelyUnwrapped, rowLength: rowLength)
+              let losses = losses.baseAddress.unsafelyUnwrapped
               forEachSlice(of: slices, minimum: 4) { range in
                 for slice in range {
                   let rowRange = slice * Self.lanes..<min(rows, (slice + 1) * Self.lanes)
-                  losses[slice] = solve(
+                  let loss = solve(
                     rows: rowRange, weight: weight, shift: shift, shiftStart: shiftStart, grids: grids, error: error, codes: codes)
+                  for (lane, row) in rowRange.enumerated() { losses[row] += Double(loss[lane]) }
                 }
               }
             }
@@ -59,7 +59,6 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
         }
       }
     }
-    return losses.reduce(0, +)
   }
 
   private struct MutableCodes {
@@ -70,10 +69,10 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
   private func solve(
     rows: Range<Int>, weight: MatrixView<Scalar>, shift: MatrixView<Scalar>, shiftStart: Int, grids: [Grid],
     error: MutableMatrixView<Scalar>, codes: MutableCodes
-  ) -> Double {
+  ) -> Lanes {
     var (scale, zero) = (Lanes(repeating: 1), Lanes.zero)
     for (lane, row) in rows.enumerated() {
-      scale[lane] = Scalar(grids[row].scale)
+      scale[lane] = Scalar(float16: grids[row].scale)
       zero[lane] = Scalar(grids[row].zero)
     }
     let highest = Lanes(repeating: Scalar(maximumCode))
@@ -90,21 +89,20 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
           }
           target = original + target / pivots[k]
           target += Self.weightedSum(errors, by: ratios.baseAddress.unsafelyUnwrapped + k * columns.count, count: k)
-          var code = (target / scale).rounded(.toNearestOrEven) + zero
-          code.replace(with: .zero, where: .!(code .>= 0))  // NaN as well, which no integer takes
-          code.replace(with: highest, where: code .> highest)
-          let quantized = (code - zero) * scale
+          let centred = Scalar.rounded(Scalar.limited(target / scale, -zero, highest - zero))
+          let quantized = centred * scale
           let difference = (target - quantized) * pivots[k]
           loss += difference * difference
           errors[k] = original - quantized
+          let bytes = Scalar.bytes(centred + zero)
           for (lane, row) in rows.enumerated() {
-            codes.base[row * codes.rowLength + column] = UInt8(code[lane])
+            codes.base[row * codes.rowLength + column] = bytes[lane]
             error[row, column] = errors[k][lane]
           }
         }
       }
     }
-    return (0..<rows.count).reduce(0) { $0 + Double(loss[$1]) }
+    return loss
   }
 
   /// Σ_{j<count} values[j]·factors[j], in four sums that don't wait for each other.

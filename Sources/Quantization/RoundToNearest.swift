@@ -10,11 +10,14 @@ public func roundToNearest(_ weight: Matrix<Float>, options: QuantizationOptions
 {
   let (rows, columns) = (weight.rows, weight.columns)
   let order = ColumnOrder(.none, importance: [Double](repeating: 0, count: columns), groupLength: options.groupLength(columns: columns))
-  var result = QuantizedLayer(emptyFor: weight, order: order, options: options)
+  var result = QuantizedLayer(
+    rows: rows, columns: columns, bits: options.bits, codes: [UInt8](repeating: 0, count: rows * columns),
+    scales: [Float16](repeating: 0, count: order.groups.count * rows), zeros: [UInt8](repeating: 0, count: order.groups.count * rows),
+    groupIndices: order.groupIndices)
   for row in 0..<rows {
     for group in order.groups {
       let values = weight.elements[row * columns + group.positions.lowerBound..<row * columns + group.positions.upperBound]
-      guard let grid = Grid(spanning: values, options: options) else {
+      guard let grid = Grid(spanning: min(0, values.min() ?? 0), max(0, values.max() ?? 0), options: options) else {
         throw .scaleOverflow(layer: layer, largest: Double(values.map(abs).max() ?? 0))
       }
       result.scales[group.index * rows + row] = grid.scale
@@ -23,14 +26,4 @@ public func roundToNearest(_ weight: Matrix<Float>, options: QuantizationOptions
     }
   }
   return result
-}
-
-extension QuantizedLayer {
-  /// A layer whose codes and grids are still to be found.
-  init<Scalar: BLASScalar>(emptyFor weight: Matrix<Scalar>, order: ColumnOrder, options: QuantizationOptions) {
-    self.init(
-      rows: weight.rows, columns: weight.columns, bits: options.bits, codes: [UInt8](repeating: 0, count: weight.rows * weight.columns),
-      scales: [Float16](repeating: 0, count: order.groups.count * weight.rows),
-      zeros: [UInt8](repeating: 0, count: order.groups.count * weight.rows), groupIndices: order.groupIndices)
-  }
 }

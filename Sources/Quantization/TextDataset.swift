@@ -13,6 +13,11 @@ public struct TextDataset: Sendable {
   public let name: String
   public let rows: [Row]
 
+  package init(name: String, rows: [Row]) {
+    self.name = name
+    self.rows = rows
+  }
+
   /// Reads and checks every line.
   ///
   /// - Throws: `DatasetError` that names the first bad line.

@@ -9,9 +9,6 @@ public struct TokenSequences: Sendable, Hashable {
 
   public var count: Int { tokens.count / length }
 
-  /// How many sequences calibration takes where no number is asked for and the data has as many.
-  public static let defaultCalibrationSamples = 128
-
   /// - Precondition: `tokens` holds whole sequences.
   public init(length: Int, tokens: [Int32]) {
     precondition(length > 0 && tokens.count % length == 0)
@@ -24,40 +21,21 @@ public struct TokenSequences: Sendable, Hashable {
     tokens[sequences.lowerBound * length..<sequences.upperBound * length]
   }
 
-  /// Sequences for calibration: the rows in an order that the seed chooses, joined without separators, cut.
-  ///
-  /// - Parameters:
-  ///   - samples: Wanted number; nil: 128, or what the data gives.
-  /// - Throws: `DatasetError.tooLittleText` where a number was asked for and can't be had, or there isn't one sequence.
-  public static func calibration(
-    _ dataset: TextDataset, tokenizer: Tokenizer?, samples: Int?, length: Int, seed: UInt64
-  ) throws -> TokenSequences {
-    var generator = SplitMix64(seed: seed)
-    var rows = dataset.rows
-    for index in rows.indices.dropLast() {
-      rows.swapAt(index, index + Int(generator.next(below: UInt64(rows.count - index))))
-    }
-    return try joined(rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: defaultCalibrationSamples, length: length)
-  }
-
   /// Sequences for evaluation: the rows as they come, joined without separators, cut.
+  ///
+  /// - Parameter samples: Wanted number; nil: at most 24.
+  /// - Throws: `DatasetError.tooLittleText` where a number was asked for and can't be had, or there isn't one sequence.
   public static func evaluation(_ dataset: TextDataset, tokenizer: Tokenizer?, samples: Int?, length: Int) throws -> TokenSequences {
-    try joined(dataset.rows, of: dataset, tokenizer: tokenizer, samples: samples, fallback: 24, length: length)
-  }
-
-  private static func joined(
-    _ rows: [TextDataset.Row], of dataset: TextDataset, tokenizer: Tokenizer?, samples: Int?, fallback: Int, length: Int
-  ) throws -> TokenSequences {
-    let (wanted, overflow) = (samples ?? fallback).multipliedReportingOverflow(by: length)
+    let (wanted, overflow) = (samples ?? 24).multipliedReportingOverflow(by: length)
     var tokens: [Int32] = []
-    for row in rows where tokens.count < wanted || overflow {
+    for row in dataset.rows where tokens.count < wanted || overflow {
       tokens += try dataset.tokens(of: row, tokenizer: tokenizer)
     }
     let available = tokens.count / length
     guard available > 0, samples == nil || available >= samples ?? 0 else {
       throw DatasetError.tooLittleText(file: dataset.name, tokens: tokens.count, sequenceLength: length, samples: samples ?? 1)
     }
-    return TokenSequences(length: length, tokens: Array(tokens.prefix(min(available, samples ?? fallback) * length)))
+    return TokenSequences(length: length, tokens: Array(tokens.prefix(min(available, samples ?? 24) * length)))
   }
 }
 

@@ -11,7 +11,7 @@ public protocol JobPlanner: Sendable {
 
 /// The files that a request names.
 public struct JobFiles: Sendable, Hashable {
-  /// Folder in Hugging Face layout.
+  /// Folder in Hugging Face layout; for `kind: "layers"`, a `.safetensors` file.
   public let model: URL
   public let calibration: URL?
   public let evaluation: URL?
@@ -19,7 +19,7 @@ public struct JobFiles: Sendable, Hashable {
 
 /// Where a job may write.
 public struct JobFolders: Sendable, Hashable {
-  /// Gone when the job ends.
+  /// Holds finished blocks until the job succeeds, so that a retry goes on from them.
   public let work: URL
   /// Made once, never changed.
   public let artifact: URL

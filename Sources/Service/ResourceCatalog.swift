@@ -16,7 +16,7 @@ public struct ResourceCatalog: Sendable {
   /// - Throws: `Problem` that names the field whose name can't be found or leaves its root.
   public func files(of request: JobRequest) throws(Problem) -> JobFiles {
     JobFiles(
-      model: try find(request.model, .model, in: modelRoots, pointer: "/model"),
+      model: try find(request.model, request.kind == .model ? .model : .layers, in: modelRoots, pointer: "/model"),
       calibration: try dataset(request.calibration?.dataset, at: "/calibration/dataset"),
       evaluation: try dataset(request.evaluation?.dataset, at: "/evaluation/dataset"))
   }
@@ -27,14 +27,33 @@ public struct ResourceCatalog: Sendable {
   }
 
   /// What a name stands for.
-  private enum Kind: String {
+  private enum Kind {
     /// A folder of that name.
     case model
+    /// A file of that name with `.safetensors` at its end, which the name may have already.
+    case layers
     /// A file of that name with `.jsonl` at its end.
     case dataset
 
-    var ending: String { self == .model ? "" : ".jsonl" }
-    var code: Problem.Code { self == .model ? .invalidModel : .invalidDataset }
+    var noun: String {
+      switch self {
+      case .model: "model"
+      case .layers: "file of layers"
+      case .dataset: "dataset"
+      }
+    }
+
+    var ending: String {
+      switch self {
+      case .model: ""
+      case .layers: ".safetensors"
+      case .dataset: ".jsonl"
+      }
+    }
+
+    var code: Problem.Code { self == .dataset ? .invalidDataset : .invalidModel }
+
+    func entry(_ name: String) -> String { self == .layers && name.hasSuffix(ending) ? name : name + ending }
 
     /// nil where there is nothing at the path; links are followed.
     func matches(_ path: String) -> Bool? {
@@ -51,21 +70,21 @@ public struct ResourceCatalog: Sendable {
         errors: [.init(pointer: pointer, detail: detail)])
     }
     // Requests are checked when they are read; a stored one is from an older version at worst.
-    guard ResourceName.isValid(name) else { throw problem("\"\(name.prefix(120))\" is not a name of a \(kind)") }
+    guard ResourceName.isValid(name) else { throw problem("\"\(name.prefix(120))\" is not a name of a \(kind.noun)") }
     for root in roots {
-      let candidate = root.appending(component: name + kind.ending)
+      let candidate = root.appending(component: kind.entry(name))
       guard let isKind = kind.matches(candidate.path) else { continue }
       guard Self.isInside(candidate, root) else {
-        throw problem("the \(kind) \"\(name)\" is a link that leaves its root folder; copy it there, or add its folder to the roots")
+        throw problem("the \(kind.noun) \"\(name)\" is a link that leaves its root folder; copy it there, or add its folder to the roots")
       }
       guard isKind else {
-        throw problem("\"\(name + kind.ending)\" is \(kind == .model ? "a file where a folder" : "a folder where a file") is needed")
+        throw problem("\"\(kind.entry(name))\" is \(kind == .model ? "a file where a folder" : "a folder where a file") is needed")
       }
       return candidate
     }
     let known = known(kind, in: roots)
     throw problem(
-      "there is no \(kind) \"\(name)\" below the configured roots; "
+      "there is no \(kind.noun) \"\(name)\" below the configured roots; "
         + (known.isEmpty ? "they hold none" : "there are \(known.joined(separator: ", "))"))
   }
 

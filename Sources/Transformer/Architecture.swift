@@ -10,7 +10,7 @@ public struct Architecture: Sendable, Hashable {
   /// Every architecture that can be read, by `model_type`.
   public static let known: [String: Architecture] = Dictionary(
     uniqueKeysWithValues: [
-      Architecture(modelType: "qwen2", biased: [.query, .key, .value])
+      Architecture(modelType: "llama", biased: []), Architecture(modelType: "qwen2", biased: [.query, .key, .value]),
     ].map { ($0.modelType, $0) })
 
   /// - Throws: `ModelError.unknownModelType` that lists the known ones.

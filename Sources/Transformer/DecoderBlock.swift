@@ -50,39 +50,59 @@ public struct DecoderBlock: Sendable {
   }
 
   /// Input of query, key and value: the normalized hidden states [tokens, hidden size].
-  public func attentionInput(_ hidden: Matrix<Float>) -> Matrix<Float> {
-    normalizeRows(hidden, gain: attentionNorm, epsilon: normEpsilon)
+  public func attentionInput(_ hidden: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
+    let normalized = normalizeRows(hidden, gain: attentionNorm, epsilon: normEpsilon)
+    monitor?.observe(.attentionNorm, normalized)
+    return normalized
   }
 
   /// Input of the attention output projection [tokens, heads × head size].
-  public func attentionOutput(_ attentionInput: Matrix<Float>) -> Matrix<Float> {
+  public func attentionOutput(_ attentionInput: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
     var queries = self[.query](attentionInput)
     var keys = self[.key](attentionInput)
+    let values = self[.value](attentionInput)
+    monitor?.observe(.queries, queries)
+    monitor?.observe(.keys, keys)
+    monitor?.observe(.values, values)
     rotary.rotate(&queries, length: length)
     rotary.rotate(&keys, length: length)
-    return attention(queries: queries, keys: keys, values: self[.value](attentionInput), length: length)
+    let output = attention(queries: queries, keys: keys, values: values, length: length, monitor: monitor)
+    monitor?.observe(.attentionOutput, output)
+    return output
   }
 
   /// Adds the projected attention output to the hidden states.
-  public func addAttention(_ attentionOutput: Matrix<Float>, to hidden: inout Matrix<Float>) {
-    add(self[.attentionOutput](attentionOutput), to: &hidden)
+  public func addAttention(_ attentionOutput: Matrix<Float>, to hidden: inout Matrix<Float>, monitor: ActivationMonitor? = nil) {
+    let projected = self[.attentionOutput](attentionOutput)
+    monitor?.observe(.attentionProjection, projected)
+    add(projected, to: &hidden)
+    monitor?.observe(.hiddenAfterAttention, hidden)
   }
 
   /// Input of gate and up: the hidden states after attention, normalized.
-  public func mlpInput(_ hidden: Matrix<Float>) -> Matrix<Float> {
-    normalizeRows(hidden, gain: mlpNorm, epsilon: normEpsilon)
+  public func mlpInput(_ hidden: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
+    let normalized = normalizeRows(hidden, gain: mlpNorm, epsilon: normEpsilon)
+    monitor?.observe(.mlpNorm, normalized)
+    return normalized
   }
 
   /// Input of down [tokens, intermediate size].
-  public func mlpOutput(_ mlpInput: Matrix<Float>) -> Matrix<Float> {
+  public func mlpOutput(_ mlpInput: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
     var gate = self[.gate](mlpInput)
-    multiplySilu(&gate, by: self[.up](mlpInput))
+    let up = self[.up](mlpInput)
+    monitor?.observe(.gate, gate)
+    monitor?.observe(.up, up)
+    multiplySilu(&gate, by: up)
+    monitor?.observe(.gatedProduct, gate)
     return gate
   }
 
   /// Adds the projected MLP output to the hidden states.
-  public func addMLP(_ mlpOutput: Matrix<Float>, to hidden: inout Matrix<Float>) {
-    add(self[.down](mlpOutput), to: &hidden)
+  public func addMLP(_ mlpOutput: Matrix<Float>, to hidden: inout Matrix<Float>, monitor: ActivationMonitor? = nil) {
+    let projected = self[.down](mlpOutput)
+    monitor?.observe(.down, projected)
+    add(projected, to: &hidden)
+    monitor?.observe(.hiddenAfterMLP, hidden)
   }
 
   /// The whole block in place.

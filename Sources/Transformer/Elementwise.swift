@@ -16,7 +16,9 @@ func normalizeRows(_ x: Matrix<Float>, gain: [Float], epsilon: Float) -> Matrix<
             let values = (row + offset).lanes(valid)
             squares = squares.addingProduct(values, values)
           }
-          let factor = 1 / (squares.sum() / Float(rows.columns) + epsilon).squareRoot()
+          let meanSquare = squares.sum() / Float(rows.columns)
+          // A mean square beyond float32 would make the row 0 without a trace.
+          let factor = meanSquare.isFinite ? 1 / (meanSquare + epsilon).squareRoot() : .nan
           forEachLanes(rows.columns) { offset, valid in
             (row + offset).store((row + offset).lanes(valid) * factor * (gain + offset).lanes(valid), valid)
           }

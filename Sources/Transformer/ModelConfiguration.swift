@@ -72,7 +72,7 @@ public struct ModelConfiguration: Sendable {
     guard headSize % 2 == 0 else {
       throw ModelError.invalidField("head_dim", expected: "even (rotary position embedding pairs channels)", found: String(headSize))
     }
-    rotaryFrequencies = RotaryEmbedding.frequencies(size: headSize, theta: try fields.positive("rope_theta", default: 10_000))
+    rotaryFrequencies = RotaryEmbedding.frequencies(size: headSize, theta: try fields.rotaryTheta())
     try fields.refuseUnsupported()
   }
 }
@@ -119,18 +119,28 @@ private struct ConfigurationFields {
     return bool
   }
 
+  /// `rope_theta`, which transformers 5 writes into `rope_parameters`.
+  func rotaryTheta() throws -> Double {
+    guard let parameters = member("rope_parameters")?.objectValue, parameters["rope_theta"] != nil else {
+      return try positive("rope_theta", default: 10_000)
+    }
+    return try ConfigurationFields(parameters).positive("rope_theta", default: 10_000)
+  }
+
   /// Computing without a feature that the model was trained with would quantize it for wrong activations.
   func refuseUnsupported() throws {
     if let activation = member("hidden_act"), activation.stringValue != "silu" {
       throw ModelError.unsupported(field: "hidden_act", value: activation.serialized(), advice: "only \"silu\" is")
     }
-    if let scaling = member("rope_scaling") {
-      throw ModelError.unsupported(
-        field: "rope_scaling", value: String(scaling.serialized().prefix(80)), advice: "only models without rope scaling are")
+    for field in ["rope_scaling", "rope_parameters"] {
+      guard let rope = member(field) else { continue }
+      guard let type = rope.objectValue?["rope_type"] ?? rope.objectValue?["type"], type.stringValue == "default" else {
+        throw ModelError.unsupported(
+          field: field, value: String(rope.serialized().prefix(80)), advice: "only rope_type \"default\", without scaling, is")
+      }
     }
-    if let parameters = member("rope_parameters") {
-      throw ModelError.unsupported(
-        field: "rope_parameters", value: String(parameters.serialized().prefix(80)), advice: "rope_theta at the top level is")
+    for field in ["attention_bias", "mlp_bias"] where try bool(field, default: false) {
+      throw ModelError.unsupported(field: field, value: "true", advice: "only this family's usual biases are")
     }
     if try bool("use_sliding_window", default: false) {
       throw ModelError.unsupported(field: "use_sliding_window", value: "true", advice: "only full attention is")

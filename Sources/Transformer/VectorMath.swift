@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Lanes that elementwise kernels handle at once.
 typealias FloatLanes = SIMD16<Float>
 
@@ -9,7 +11,7 @@ extension FloatLanes {
   /// Cephes' `expf`: x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial for e^r, n added to the exponent.
   @inline(__always)
   static func exponential(_ x: FloatLanes) -> FloatLanes {
-    let x = x.clamped(lowerBound: FloatLanes(repeating: -87), upperBound: FloatLanes(repeating: 88))
+    let x = Float.limited(x, FloatLanes(repeating: -87), FloatLanes(repeating: 88))
     let magic: Float = 12_582_912  // 1.5·2^23: adding it leaves the rounded integer in the low bits
     let shifted = FloatLanes(repeating: magic).addingProduct(x, FloatLanes(repeating: 1.442_695_04))
     let n = shifted - magic

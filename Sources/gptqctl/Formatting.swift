@@ -38,6 +38,9 @@ package enum Formatting {
     return value.formatted(scientific.locale(Locale(identifier: "en_US_POSIX"))).replacing("E", with: "e")
   }
 
+  /// A part of a whole, 0 to 1, in whole per cent.
+  package static func percent(_ fraction: Double?) -> String { fraction.map { fixed($0 * 100, 0) + " %" } ?? "–" }
+
   package static func shape(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " × ") }
 
   package static func optional(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "–" }

@@ -58,7 +58,8 @@ struct JobWatcher {
       guard let data = try? APICoding.encode(event.data), let layer = try? APICoding.decode(LayerRecord.self, from: data) else {
         return nil
       }
-      return "\(layer.name)  \(Formatting.shape(layer.shape))  damping \(Formatting.significant(layer.damping))  "
+      let method = layer.degraded ? "degraded to \(layer.method?.rawValue ?? "–") since \(layer.cause?.rawValue ?? "–")  " : ""
+      return "\(layer.name)  \(Formatting.shape(layer.shape))  \(method)damping \(Formatting.significant(layer.damping))  "
         + "relative loss \(Formatting.significant(layer.relativeLoss))  \(layer.seconds.map { Formatting.fixed($0, 2) } ?? "–") s"
     case .warning: return "warning: \(event.data["message"]?.stringValue ?? "")"
     case .stage: return event.data["stage"]?.stringValue

@@ -22,7 +22,8 @@ package struct JobSummary {
   package init(_ job: Job) { self.job = job }
 
   package var text: String {
-    let lines = fields.compactMap { name, value in value.map { "\(name)\(String(repeating: " ", count: 13 - name.count))\($0)" } }
+    let lines = (fields + remarks).compactMap { name, value in value.map { "\(name)\(String(repeating: " ", count: 13 - name.count))\($0)" }
+    }
     return lines.joined(separator: "\n")
   }
 
@@ -41,7 +42,7 @@ package struct JobSummary {
       ("job", job.id.text),
       ("status", job.status.rawValue + (job.degraded ? " (degraded)" : "")),
       ("stage", job.stage?.rawValue),
-      ("model", job.request.model),
+      (job.request.kind == .layers ? "layers" : "model", job.request.model),
       (
         "method",
         "\(quantization.method.rawValue), \(quantization.bits) bits, group size \(quantization.groupSize), format \(quantization.format.rawValue)"
@@ -66,7 +67,13 @@ package struct JobSummary {
       ),
       ("error", job.error.map { error in [error.layer.map { "in \($0): " } ?? "", error.detail].joined() }),
       ("cause", job.error?.cause?.rawValue),
+      ("tried", job.error?.tried),
       ("advice", job.error?.advice),
-    ] + job.warnings.map { ("warning", $0) }
+    ]
+  }
+
+  private var remarks: [(String, String?)] {
+    let degraded = (job.report?.degradedLayers ?? []).map { "\($0.layer): \($0.method.rawValue), since \($0.cause.rawValue)" }
+    return degraded.map { ("degraded", $0) } + job.warnings.map { ("warning", $0) }
   }
 }

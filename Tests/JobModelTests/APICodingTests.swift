@@ -19,6 +19,16 @@ import Testing
     #expect(try APICoding.decode(Job.self, from: data) == job)
   }
 
+  @Test("A time is written to the nearest millisecond, and stays so however often it is read and written")
+  func keepsTimes() throws {
+    #expect(APICoding.text(Date(timeIntervalSince1970: 1_800_000_000.9996)) == "2027-01-15T08:00:01.000Z")
+    #expect(APICoding.text(Date(timeIntervalSince1970: -0.0006)) == "1969-12-31T23:59:59.999Z")
+    for step in 0..<2000 {
+      let text = APICoding.text(Date(timeIntervalSince1970: 1_800_000_000 + Double(step) * 0.731))
+      #expect(APICoding.text(try APICoding.date(text)) == text)
+    }
+  }
+
   @Test("A problem document has the members of RFC 9457")
   func writesProblems() throws {
     var problem = Problem.invalidRequest([.init(pointer: "/bits", detail: "must be 4")])

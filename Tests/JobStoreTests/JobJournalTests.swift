@@ -52,4 +52,38 @@ import Testing
     #expect(try await store.repository.attempts(of: id, layer: nil).map(\.layer) == ["a"])
     #expect(try await store.repository.job(id)?.progress?.total == 1)
   }
+
+  @Test("A start that goes on keeps the layers that are finished, and counts them as progress", arguments: [0, 1, 2, 3])
+  func goesOn(finished: Int) async throws {
+    let names = ["a", "b", "c"]
+    let id = try await journal { journal in
+      let done = names.enumerated().map { LayerRecord(name: $1, position: $0, block: $0, state: .done, shape: [4, 4], damping: 0.1) }
+      for layer in done { try journal.layer(layer) }
+      try journal.begin(
+        layers: names.enumerated().map { LayerRecord(name: $1, position: $0, block: $0, shape: [4, 4]) }, finished: finished)
+    }
+    let layers = try await store.repository.layers(of: id)
+    #expect(layers.map(\.name) == names)
+    #expect(layers.map(\.state) == (0..<3).map { $0 < finished ? .done : .pending })
+    #expect(layers.compactMap(\.damping).count == finished)
+    let progress = try #require(try await store.repository.job(id)?.progress)
+    #expect(progress.done == finished && progress.total == 3)
+    #expect(progress.fraction == Double(finished) / 3)
+  }
+
+  @Test("Everything of a layer and an attempt comes back")
+  func roundTrips() async throws {
+    let layer = LayerRecord(
+      name: "a", position: 0, block: 0, state: .done, shape: [8, 8], method: .keep, degraded: true, cause: .incurable, bits: 4,
+      groupSize: 128, damping: 0.2, attempts: 3, loss: 1, relativeLoss: 0.5,
+      kept: .init(scaleSearch: 0.75, scaleRefinement: 0, errorCompensation: 0.5), tokens: 64, deadColumns: 2, seconds: 1)
+    var attempt = TestStore.attempt("a", 1)
+    (attempt.detail, attempt.remedy, attempt.dampingOrigin) = ("row 3", .moreSamples, .history)
+    let id = try await journal { [attempt] journal in
+      try journal.attempt(attempt)
+      try journal.layer(layer)
+    }
+    #expect(try await store.repository.layer("a", of: id) == layer)
+    #expect(try await store.repository.attempts(of: id, layer: nil) == [attempt])
+  }
 }

@@ -71,6 +71,27 @@ import Testing
     for (found, expected) in zip(matrix.elements, original.elements) { #expect(abs(found - expected) < 1e-10) }
   }
 
+  @Test("A product with a symmetric matrix reads its lower triangle only")
+  func multipliesSymmetric() {
+    var random = RandomMatrix(seed: 5)
+    let symmetric = random.positiveDefinite(9)
+    let left = random.matrix(4, 9)
+    var lower = symmetric
+    for row in 0..<9 {
+      for column in row + 1..<max(9, row + 1) { lower[row, column] = .nan }
+    }
+    var result = Matrix<Double>(rows: 4, columns: 9)
+    result.withMutableView { result in
+      left.withView { left in lower.withView { multiplyRight(left, byLowerOfSymmetric: $0, into: result) } }
+    }
+    for row in 0..<4 {
+      for column in 0..<9 {
+        let expected = (0..<9).reduce(0) { $0 + left[row, $1] * symmetric[$1, column] }
+        #expect(abs(result[row, column] - expected) < 1e-10)
+      }
+    }
+  }
+
   @Test("Slices cover a range once, whatever its size", arguments: [0, 1, 15, 16, 17, 1000, 100_000])
   func slicesCover(_ count: Int) {
     let visits = (0..<count).map { _ in Atomic64() }

@@ -54,6 +54,16 @@ import Testing
     #expect(failure.attempts.last?.damping == 1)
   }
 
+  @Test("NaN in a Hessian never passes for a factor, though potrf says 0", arguments: [(0, 0), (1, 3)])
+  func catchesNaN(_ row: Int, _ column: Int) throws {
+    var hessian = diagonal([1, 2, 3, 2])
+    (hessian[row, column], hessian[column, row]) = (.nan, .nan)
+    let failure = try #require(throws: DampedHessian.Failure.self) {
+      try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+    }
+    #expect(failure.attempts.allSatisfy { !$0.succeeded })
+  }
+
   @Test("Dead columns get weights of 0 and leave the others as they would be without them")
   func isolatesDeadColumns() throws {
     let hessian = diagonal([1, 0, 3, 2])

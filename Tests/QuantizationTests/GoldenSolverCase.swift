@@ -44,7 +44,8 @@ struct GoldenSolverCase {
     let group = try Int(field("group_size")) ?? 0
     options = QuantizationOptions(
       bits: try Int(field("bits")) ?? 0, groupSize: group > 0 ? group : nil, isSymmetric: try field("sym").lowercased() == "true",
-      ordering: ordering, damping: try Double(field("damp")) ?? 0, format: .v2)
+      ordering: ordering, damping: try Double(field("damp")) ?? 0, format: .v2,
+      searchesScales: false, refinesScales: false)
     weight = try matrix("weight")
     hessian = Self.hessian(of: Matrix<Double>(try matrix("inputs")))
     codes = try Self.values(file, "codes")

@@ -11,9 +11,9 @@ import Testing
   }
 
   @Test("Chunks add up to 2/T·XᵀX")
-  func addsChunks() throws {
+  func addsChunks() {
     var accumulator = HessianAccumulator(columns: 5)
-    for range in [0..<7, 7..<8, 8..<40] { try accumulator.add(rows(range)) }
+    for range in [0..<7, 7..<8, 8..<40] { accumulator.add(rows(range)) }
     #expect(accumulator.tokens == 40)
     let hessian = accumulator.hessian()
     for row in 0..<5 {
@@ -25,17 +25,16 @@ import Testing
     }
   }
 
-  @Test("NaN and infinity are found at their token and channel, and not added", arguments: [Float.nan, .infinity, -.infinity])
-  func refusesNonFinite(_ value: Float) throws {
+  @Test("Inputs whose squares are beyond float32 are added in float64")
+  func addsHugeInputs() {
     var accumulator = HessianAccumulator(columns: 5)
-    try accumulator.add(rows(0..<7))
-    let before = accumulator.hessian()
-    var bad = rows(7..<12)
-    bad[3, 2] = value
-    let error = try #require(throws: HessianAccumulator.NonFiniteInput.self) { try accumulator.add(bad) }
-    #expect(error.token == 3)
-    #expect(error.channel == 2)
-    #expect(accumulator.tokens == 7)
-    #expect(accumulator.hessian() == before)
+    accumulator.add(rows(0..<7))
+    var huge = rows(7..<8)
+    huge[0, 2] = 1e25
+    accumulator.add(huge)
+    let expected = 2 / 8.0 * Double(Float(1e25)) * Double(Float(1e25))
+    #expect(abs(accumulator.hessian()[2, 2] / expected - 1) < 1e-12)
+    let isFinite = accumulator.hessian().elements.allSatisfy { $0.isFinite }
+    #expect(isFinite)
   }
 }

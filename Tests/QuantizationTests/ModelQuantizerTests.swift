@@ -10,11 +10,11 @@ import Transformer
 /// A small model from its folder to a checkpoint, without daemon or store.
 @Suite struct ModelQuantizerTests {
   private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  private static let tinyModel = tests.appending(path: "TransformerTests/Fixtures/models/qwen2")
+  private static let tinyModel = TinyModel.folder
   private static let demoModel = tests.deletingLastPathComponent().appending(path: "Examples/models/tiny-qwen2-kjv")
   private static let demoData = tests.deletingLastPathComponent().appending(path: "Examples/datasets")
 
-  private static let tinySequences = TokenSequences(length: 32, tokens: (0..<32 * 8).map { Int32($0 * 31 % 157) })
+  private static var tinySequences: CalibrationData { get throws { try TinyModel.data(TinyModel.rows(8)) } }
 
   @Test(
     "What is read back from the checkpoint is what was solved, for every kind of grid",
@@ -24,11 +24,11 @@ import Transformer
       QuantizationOptions(method: .rtn, bits: 4, groupSize: 64),
     ])
   func writesWhatItSolved(_ options: QuantizationOptions) throws {
-    let run = try Run(Self.tinyModel, options: options, calibration: Self.tinySequences)
+    let run = try QuantizationRun(Self.tinyModel, options: options, calibration: Self.tinySequences)
     let result = try QuantizedCheckpoint(run.artifact, options: options)
     let source = run.quantizer.checkpoint
     for outcome in run.outcomes {
-      let name = outcome.layer.weight
+      let name = outcome.layer.name + ".weight"
       let original = try source.matrix(name, rows: outcome.layer.outputs, columns: outcome.layer.inputs)
       let quantized = try result.matrix(name, rows: outcome.layer.outputs, columns: outcome.layer.inputs)
       // No weight is further from its original than GPTQ's corrections go: some steps of the grid.
@@ -47,7 +47,7 @@ import Transformer
   @Test("The same job twice gives the same bytes")
   func isDeterministic() throws {
     let digests = try (0..<2).map { _ in
-      let run = try Run(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
+      let run = try QuantizationRun(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
       return try ArtifactDigest(of: run.artifact, checkCancellation: {})
     }
     #expect(digests[0] == digests[1])
@@ -57,7 +57,8 @@ import Transformer
 
   @Test("Shards stay below their limit, and the index names each tensor's")
   func splitsIntoShards() throws {
-    let run = try Run(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences, shardLimit: 30_000)
+    let run = try QuantizationRun(
+      Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences, shardLimit: 30_000)
     let folder = try CheckpointFolder(run.artifact)
     #expect(folder.files.count > 3)
     let count = String(folder.files.count)
@@ -71,7 +72,7 @@ import Transformer
   @Test("config.json keeps the source's members and says how it was quantized")
   func describesTheQuantization() throws {
     let options = QuantizationOptions(bits: 3, groupSize: 32, ordering: .descendingActivation, format: .v2)
-    let run = try Run(Self.tinyModel, options: options, calibration: Self.tinySequences)
+    let run = try QuantizationRun(Self.tinyModel, options: options, calibration: Self.tinySequences)
     let json = try JSONValue(parsing: Array(Data(contentsOf: run.artifact.appending(component: "config.json"))))
     #expect(json["model_type"]?.stringValue == "qwen2")
     #expect(json["rope_theta"]?.doubleValue == 1_000_000)
@@ -89,16 +90,15 @@ import Transformer
     let tokenizer = try Tokenizer(contentsOf: Self.demoModel.appending(component: "tokenizer.json"))
     func data(_ name: String) throws -> TextDataset { try TextDataset(contentsOf: Self.demoData.appending(component: name)) }
     let heldOut = try TokenSequences.evaluation(data("kjv-heldout.jsonl"), tokenizer: tokenizer, samples: 24, length: 512)
-    let calibration = try TokenSequences.calibration(
-      data("kjv-calibration.jsonl"), tokenizer: tokenizer, samples: 128, length: 512, seed: 0)
+    let calibration = try CalibrationData(data("kjv-calibration.jsonl"), tokenizer: tokenizer, samples: 64, length: 512, seed: 0)
     let gptq = QuantizationOptions(bits: 4, groupSize: 64)
     var rtn = gptq
     rtn.method = .rtn
 
-    let run = try Run(Self.demoModel, options: gptq, calibration: calibration)
+    let run = try QuantizationRun(Self.demoModel, options: gptq, calibration: calibration)
     let before = try perplexity(run.quantizer.checkpoint, run.quantizer.configuration, heldOut)
     let after = try perplexity(QuantizedCheckpoint(run.artifact, options: gptq), run.quantizer.configuration, heldOut)
-    let rounded = try Run(Self.demoModel, options: rtn, calibration: nil)
+    let rounded = try QuantizationRun(Self.demoModel, options: rtn, calibration: nil)
     let afterRounding = try perplexity(QuantizedCheckpoint(rounded.artifact, options: rtn), run.quantizer.configuration, heldOut)
     // transformers 5.23 gives 20.3841 for this text (shared/peers/perplexity.py).
     #expect(abs(before - 20.3841) < 0.001)
@@ -115,9 +115,9 @@ import Transformer
 
   @Test("Progress counts exactly the work that was announced")
   func countsWork() throws {
-    let run = try Run(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
-    let announced = WorkEstimate(run.quantizer.configuration, method: .gptq).quantization(Self.tinySequences)
-    #expect(abs(run.work / announced - 1) < 1e-9)
+    let run = try QuantizationRun(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
+    let announced = try WorkEstimate(run.quantizer.configuration, options: run.quantizer.options).quantization(Self.tinySequences.initial)
+    #expect(abs(run.observer.work / announced - 1) < 1e-9)
     #expect(run.outcomes.map(\.layer.position) == Array(0..<21))
   }
 
@@ -125,7 +125,7 @@ import Transformer
   func cancels() throws {
     let observer = RecordingObserver(cancelAfterLayers: 4)
     #expect(throws: QuantizationCancelled.self) {
-      try Run(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences, observer: observer)
+      try QuantizationRun(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences, observer: observer)
     }
     #expect(observer.finished.count == 4)
   }
@@ -144,7 +144,7 @@ import Transformer
     withUnsafeBytes(of: Float.nan.bitPattern) { bytes.replaceSubrange(offset + 40..<offset + 44, with: $0) }
     try bytes.write(to: weights)
     let error = try #require(throws: QuantizationError.self) {
-      try Run(folder.url, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
+      try QuantizationRun(folder.url, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
     }
     #expect(error == .nonFiniteWeight(tensor: tensor, index: 10))
   }
@@ -166,49 +166,9 @@ import Transformer
   @Test("Token ids beyond the vocabulary are refused")
   func refusesForeignTokens() throws {
     let error = try #require(throws: ModelError.self) {
-      try Run(
-        Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: TokenSequences(length: 4, tokens: [1, 2, 3, 160]))
+      try QuantizationRun(
+        Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: TinyModel.data([[1, 2, 3, 160]]))
     }
     #expect(error == .tokenOutOfRange(token: 160, vocabularySize: 160))
-  }
-}
-
-/// One quantization in a temporary folder.
-private struct Run {
-  let quantizer: ModelQuantizer
-  let outcomes: [LayerOutcome]
-  let artifact: URL
-  let work: Double
-  private let folder: TemporaryFolder
-
-  @discardableResult
-  init(
-    _ model: URL, options: QuantizationOptions, calibration: TokenSequences?, shardLimit: Int = 1 << 30,
-    observer: RecordingObserver = RecordingObserver()
-  ) throws {
-    folder = try TemporaryFolder()
-    quantizer = try ModelQuantizer(model: model, options: options)
-    artifact = folder.url.appending(component: "artifact")
-    let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
-    var flops = 0.0
-    outcomes = try quantizer.run(calibration: calibration, blocks: blocks, scratch: folder.url, observer: observer) { flops += $0 }
-    work = flops
-    try ArtifactAssembler(quantizer, blocks: blocks, folder: artifact).write(shardLimit: shardLimit, checkCancellation: {})
-  }
-}
-
-/// Keeps what it is told; asks to stop after some layers.
-private final class RecordingObserver: QuantizationObserver {
-  private(set) var finished: [LayerOutcome] = []
-  private let cancelAfterLayers: Int
-
-  init(cancelAfterLayers: Int = .max) { self.cancelAfterLayers = cancelAfterLayers }
-
-  func began(_ layer: LinearLayer) {}
-  func tried(_ attempt: Attempt, for layer: LinearLayer, samples: Int, tokens: Int, loss: Double?) {}
-  func finished(_ outcome: LayerOutcome) { finished.append(outcome) }
-
-  func checkCancellation() throws {
-    if finished.count >= cancelAfterLayers { throw QuantizationCancelled() }
   }
 }

@@ -55,7 +55,7 @@ import Testing
     let rows = (0..<50).map { "{\"input_ids\": [\($0), \($0), \($0)]}" }.joined(separator: "\n")
     let data = try dataset(rows)
     func sequences(_ seed: UInt64) throws -> TokenSequences {
-      try .calibration(data, tokenizer: nil, samples: 10, length: 6, seed: seed)
+      try CalibrationData(data, tokenizer: nil, samples: 10, length: 6, seed: seed).initial
     }
     let one = try sequences(1)
     #expect(one.count == 10)
@@ -78,11 +78,11 @@ import Testing
   func refusesTooLittle() throws {
     let data = try dataset("{\"input_ids\": [1, 2, 3, 4, 5]}")
     let error = try #require(throws: DatasetError.self) {
-      try TokenSequences.calibration(data, tokenizer: nil, samples: 2, length: 4, seed: 0)
+      try CalibrationData(data, tokenizer: nil, samples: 2, length: 4, seed: 0)
     }
     #expect(error == .tooLittleText(file: "data.jsonl", tokens: 5, sequenceLength: 4, samples: 2))
-    #expect(throws: DatasetError.self) { try TokenSequences.calibration(data, tokenizer: nil, samples: nil, length: 6, seed: 0) }
-    #expect(try TokenSequences.calibration(data, tokenizer: nil, samples: nil, length: 4, seed: 0).count == 1)
+    #expect(throws: DatasetError.self) { try CalibrationData(data, tokenizer: nil, samples: nil, length: 6, seed: 0) }
+    #expect(try CalibrationData(data, tokenizer: nil, samples: nil, length: 4, seed: 0).initial.count == 1)
   }
 
   @Test("Text needs a tokenizer")

@@ -7,7 +7,8 @@ import JobStore
 import Service
 
 /// Stands in for the engine. What a job does depends on its model's name: `quick` publishes files at once, `held` waits until
-/// the test lets it go on or it is asked to stop, `stubborn` stops only when the test lets it, `broken` throws what nobody expects.
+/// the test lets it go on or it is asked to stop, `stubborn` stops only when the test lets it, `unlucky` fails at its first
+/// start, `broken` throws what nobody expects.
 final class FakeEngine: JobPlanner, Sendable {
   static let layers = [
     LayerRecord(name: "model.layers.0.self_attn.q_proj", position: 0, block: 0, shape: [4, 8]),
@@ -19,6 +20,10 @@ final class FakeEngine: JobPlanner, Sendable {
     "model.safetensors": Data((0..<1000).map { UInt8($0 % 251) }), "empty.bin": Data(), "config.json": Data("{}\n".utf8),
     "large.bin": Data((0..<(2_500_000)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }),
   ]
+
+  static let failure = Job.Failure(
+    code: "not_positive_definite", layer: layers[1].name, cause: .incurable, detail: "no factor", tried: "damping up to 1",
+    advice: "more text")
 
   private let gate = DispatchSemaphore(value: 0)
   private let (starts, start) = AsyncStream.makeStream(of: JobID.self)
@@ -60,6 +65,9 @@ final class FakeEngine: JobPlanner, Sendable {
         gate.wait()
         throw CancellationError()
       }
+    case "unlucky" where job.attempt == 1:
+      try record(Self.layers[0], job, journal)
+      throw Self.failure
     case "broken": throw POSIXError(.EIO)
     default: break
     }

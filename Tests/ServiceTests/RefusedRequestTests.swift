@@ -29,6 +29,11 @@ import Testing
     .init(line: "POST /v1/jobs?x=1", body: smuggled, status: 400, code: .invalidRequest),
     .init(line: "POST /v1/jobs", body: "{}", status: 422, code: .invalidRequest),
     .init(line: "POST /v1/jobs/x/cancel", body: smuggled, status: 404, code: .jobNotFound),
+    .init(line: "POST /v1/jobs/x/retry", body: "{}", status: 404, code: .jobNotFound),
+    .init(line: "POST /v1/jobs/x/retry", type: "text/plain", status: 404, code: .jobNotFound),
+    .init(line: "POST /v1/jobs/x/retry", type: "text/plain", body: smuggled, status: 415, code: .unsupportedMediaType),
+    .init(line: "POST /v1/jobs/x/retry", body: smuggled, status: 400, code: .invalidJSON),
+    .init(line: "POST /v1/jobs/x/retry?x=1", body: smuggled, status: 400, code: .invalidRequest),
     .init(line: "GET /v1/jobs?limit=no", body: smuggled, status: 400, code: .invalidRequest),
     .init(line: "GET /v1/jobs/\(JobID())/artifacts/x", body: String(repeating: "x", count: 1 << 20), status: 404, code: .jobNotFound),
   ]

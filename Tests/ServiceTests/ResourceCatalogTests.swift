@@ -12,11 +12,15 @@ import Testing
     for path in [
       "one/a/config.json", "one/both/config.json", "two/both/config.json", "two/b/config.json", "one/file", "one-more/c/config.json",
       "outside/d/config.json", "data/text.jsonl", "data/notes.txt", "data/folder.jsonl/x",
+      "one/h.safetensors", "two/h.safetensors", "two/i.safetensors", "one/folder.safetensors/x", "outside/j.safetensors",
     ] { try folder.write(path) }
     try folder.link("one/inside", to: "a")
     try folder.link("one/sibling", to: "../one-more/c")
     try folder.link("one/outside", to: folder.url.appending(path: "outside/d").path)
     try folder.link("one/dangling", to: "nowhere")
+    try folder.link("one/linked.safetensors", to: "h.safetensors")
+    try folder.link("one/outside.safetensors", to: "../outside/j.safetensors")
+    try folder.link("one/dangling.safetensors", to: "nowhere.safetensors")
     try folder.link("one/root", to: ".")
     try folder.link("one/loop", to: "loop")
     try folder.link("data/outside.jsonl", to: "/etc/passwd")
@@ -26,8 +30,8 @@ import Testing
       datasetRoots: [folder.url.appending(component: "data")])
   }
 
-  private func files(_ model: String, calibration: String? = nil) throws -> JobFiles {
-    try catalog.files(of: JobRequest(model: model, calibration: calibration.map { CalibrationRequest(dataset: $0) }))
+  private func files(_ model: String, kind: JobRequest.Kind = .model, calibration: String? = nil) throws -> JobFiles {
+    try catalog.files(of: JobRequest(kind: kind, model: model, calibration: calibration.map { CalibrationRequest(dataset: $0) }))
   }
 
   @Test(arguments: [("a", "one/a"), ("b", "linked/b"), ("both", "one/both"), ("inside", "one/inside")])
@@ -41,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("absent", "there are a, b, both, inside"), ("dangling", "there is no model"), ("loop", "there is no model"),
+    ("absent", "there are a, b, both, folder.safetensors, inside"), ("dangling", "there is no model"), ("loop", "there is no model"),
     ("file", "a file where a folder is needed"), ("outside", "leaves its root"), ("sibling", "leaves its root"),
     ("root", "leaves its root"),
     ("..", "not a name"), (".", "not a name"), ("a/config.json", "not a name"), ("/etc", "not a name"), ("", "not a name"),
@@ -61,6 +65,28 @@ import Testing
     let problem = #expect(throws: Problem.self) { try files("a", calibration: name) }
     #expect(problem?.code == .invalidDataset)
     #expect(problem?.errors?.map(\.pointer) == ["/calibration/dataset"])
+    #expect(problem?.detail.hasSuffix(detail) == true || problem?.detail.contains(detail + " ") == true, "\(problem?.detail ?? "")")
+  }
+
+  @Test(arguments: [
+    ("h", "one/h"), ("h.safetensors", "one/h"), ("i", "linked/i"), ("i.safetensors", "linked/i"), ("linked", "one/linked"),
+    ("linked.safetensors", "one/linked"),
+  ])
+  func aFileOfLayersIsTheFirstOfItsName(name: String, path: String) throws {
+    #expect(try files(name, kind: .layers).model.path == folder.url.appending(path: path + ".safetensors").path)
+  }
+
+  @Test(arguments: [
+    ("absent", "there are h, i, linked"), ("a", "there is no file of layers"), ("file", "there is no file of layers"),
+    ("dangling", "there is no file of layers"), ("h.safetensors.safetensors", "there is no file of layers"),
+    (".safetensors", "there is no file of layers"), ("folder", "a folder where a file is needed"),
+    ("folder.safetensors", "a folder where a file is needed"), ("outside", "leaves its root"), ("outside.safetensors", "leaves its root"),
+    ("../outside/j", "not a name"), ("/etc/passwd", "not a name"), ("..", "not a name"), ("", "not a name"),
+  ])
+  func otherFilesOfLayersAreRefused(name: String, detail: String) {
+    let problem = #expect(throws: Problem.self) { try files(name, kind: .layers) }
+    #expect(problem?.code == .invalidModel)
+    #expect(problem?.errors?.map(\.pointer) == ["/model"])
     #expect(problem?.detail.hasSuffix(detail) == true || problem?.detail.contains(detail + " ") == true, "\(problem?.detail ?? "")")
   }
 

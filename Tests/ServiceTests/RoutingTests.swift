@@ -40,6 +40,7 @@ import Testing
         ("POST", "/v1/jobs/\(id)/attempts", "GET, HEAD"),
         ("POST", "/v1/jobs/\(id)/events", "GET, HEAD"),
         ("GET", "/v1/jobs/\(id)/cancel", "POST"),
+        ("PUT", "/v1/jobs/\(id)/retry", "POST"),
         ("PUT", "/v1/jobs/\(id)/artifacts", "GET, HEAD"),
         ("DELETE", "/v1/jobs/\(id)/artifacts/x", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
@@ -79,7 +80,7 @@ import Testing
           #expect(answer.status == 404, "\(id)\(path)")
           #expect(try answer.problem().code == .jobNotFound, "\(id)\(path)")
         }
-        #expect(try await server.send("POST", "/v1/jobs/\(id)/cancel").status == 404)
+        for path in ["/cancel", "/retry"] { #expect(try await server.send("POST", "/v1/jobs/\(id)\(path)").status == 404) }
       }
     }
   }

@@ -21,6 +21,18 @@ import Testing
     }
   }
 
+  @Test(arguments: ["failure", "failure.safetensors"])
+  func aJobOfLayersNeedsNoData(model: String) async throws {
+    try await TestServer.run { server in
+      let answer = try await server.post(#"{"kind":"layers","model":"\#(model)","quantization":{"bits":3}}"#)
+      #expect(answer.status == 202)
+      let job = try answer.decode(Job.self)
+      #expect(job.request.kind == .layers && job.request.model == model)
+      #expect(job.request.quantization.errorCompensation == 0 && job.request.recovery.escalateSamples.isEmpty)
+      #expect(try await server.ended(job.id).status == .succeeded)
+    }
+  }
+
   @Test(arguments: [nil, "application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.api+json"])
   func contentTypesOfJSONAreTaken(type: String?) async throws {
     try await TestServer.run { server in
@@ -81,6 +93,12 @@ import Testing
     (#"{"model":"held","quantization":{"method":"rtn"},"modle":1}"#, 422, .invalidRequest, "/modle is not a known field"),
     (#"{"model":"held","quantization":{"method":"rtn","bitz":4}}"#, 422, .invalidRequest, "/quantization/bitz"),
     (#"{"model":"held"}"#, 422, .invalidRequest, "/calibration is missing"),
+    (#"{"model":"held","calibration":null}"#, 422, .invalidRequest, "/calibration is missing"),
+    (#"{"model":"held","kind":"layers"}"#, 422, .invalidModel, "no file of layers \"held\" below the configured roots; there are failure"),
+    (#"{"model":"failure","kind":"layers","calibration":{"dataset":"text"}}"#, 422, .invalidRequest, "/calibration can't go with kind"),
+    (#"{"model":"failure","kind":"layers","evaluation":{"dataset":"text"}}"#, 422, .invalidRequest, "/evaluation can't go with kind"),
+    (#"{"model":"failure","kind":"layers","recovery":{"escalate_samples":[9]}}"#, 422, .invalidRequest, "/recovery/escalate_samples must"),
+    (#"{"model":"failure","quantization":{"method":"rtn"}}"#, 422, .invalidModel, "there is no model"),
     (#"{"model":"..","quantization":{"method":"rtn"}}"#, 422, .invalidRequest, "/model"),
     (#"{"model":"../quick","quantization":{"method":"rtn"}}"#, 422, .invalidRequest, "/model"),
     (#"{"model":"/etc","quantization":{"method":"rtn"}}"#, 422, .invalidRequest, "/model"),

@@ -21,7 +21,10 @@ struct TestServer: Sendable {
   /// - Parameter settings: Of the environment, besides those for folders and address.
   static func run(_ settings: [String: String] = [:], _ body: (TestServer) async throws -> Void) async throws {
     let folder = try TemporaryFolder()
-    for model in ["quick", "held", "stubborn", "broken", "unplannable"] { try folder.write("models/\(model)/config.json", Data("{}".utf8)) }
+    for model in ["quick", "held", "stubborn", "unlucky", "broken", "unplannable"] {
+      try folder.write("models/\(model)/config.json", Data("{}".utf8))
+    }
+    try folder.write("models/failure.safetensors")
     try folder.write("datasets/text.jsonl")
     let engine = FakeEngine()
     let configuration = try await configuration(in: folder, settings)

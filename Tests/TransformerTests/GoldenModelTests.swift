@@ -16,6 +16,7 @@ import Transformer
   }
 
   static let references = [
+    Reference(model: "llama", file: "expected"),
     Reference(model: "qwen2", file: "expected"),
     Reference(model: "qwen2-tied-sharded-bf16", file: "expected", roundsFrequencies: true),
     Reference(model: "qwen2-tied-sharded-bf16", file: "expected-from-pretrained"),

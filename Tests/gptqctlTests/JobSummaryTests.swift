@@ -24,6 +24,38 @@ import gptqctl
     }
   }
 
+  @Test("A degraded job names each layer, how it was done instead, and why")
+  func degraded() {
+    var job = job
+    (job.status, job.degraded) = (.succeeded, true)
+    let layers = [
+      Job.DegradedLayer(layer: "l.q_proj", method: .rtn, cause: .incurable),
+      .init(layer: "l.o_proj", method: .keep, cause: .nonFiniteInput),
+    ]
+    job.report = Job.Report(layers: 2, degradedLayers: layers, seconds: 1)
+    let text = JobSummary(job).text
+    #expect(
+      text.contains("degraded     l.q_proj: rtn, since incurable\ndegraded     l.o_proj: keep, since \(layers[1].cause.rawValue)"),
+      "\(text)")
+  }
+
+  @Test("A failed job shows what was tried; a job of layers that it is one")
+  func failed() {
+    let id = JobID()
+    var job = Job(id: id, request: JobRequest(kind: .layers, model: "f"), createdAt: Date(timeIntervalSince1970: 0))
+    job.error = Job.Failure(code: "x", layer: "l.q_proj", cause: .incurable, detail: "no factor", tried: "damping 1", advice: "more text")
+    let text = JobSummary(job).text
+    #expect(
+      text.contains(
+        """
+        error        in l.q_proj: no factor
+        cause        incurable
+        tried        damping 1
+        advice       more text
+        """), "\(text)")
+    #expect(text.contains("layers       f"), "\(text)")
+  }
+
   @Test("Numbers that no server should send are no trap", arguments: [1e300, -1e300, -1, 0.129])
   func hostileNumbers(fraction: Double) {
     var job = job

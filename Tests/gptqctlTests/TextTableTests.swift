@@ -22,4 +22,12 @@ import gptqctl
     table.add(["", ""])
     #expect(table.text.hasSuffix("─\n"))
   }
+
+  @Test("A note has a line of its own and widens no column")
+  func notes() {
+    var table = TextTable([("a", .left), ("b", .right)])
+    table.add(["x", "1"], note: "longer than the row")
+    table.add(["y", "2"])
+    #expect(table.text == "a  b\n─  ─\nx  1\n  longer than the row\ny  2")
+  }
 }

@@ -14,12 +14,13 @@ public struct EnginePlanner: JobPlanner {
   public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
     do {
       let options = QuantizationOptions(request.quantization)
+      guard request.kind == .model else { return try planLayers(options, file: files.model) }
       let quantizer = try ModelQuantizer(model: files.model, options: options)
       try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", quantizer.configuration)
       try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", quantizer.configuration)
       try checkTokenizer(request, files: files)
       return JobPlan(
-        layers: quantizer.configuration.linears.map(LayerRecord.init),
+        layers: quantizer.configuration.linears.map { LayerRecord(LayerIdentity($0)) },
         warnings: Self.warnings(request.quantization, quantizer.configuration))
     } catch let error as QuantizationError {
       throw Self.problem(.invalidRequest, at: Self.pointer(for: error), error.description)
@@ -28,6 +29,12 @@ public struct EnginePlanner: JobPlanner {
     } catch let error as CheckpointError {
       throw Self.problem(.invalidModel, at: "/model", error.description)
     }
+  }
+
+  private func planLayers(_ options: QuantizationOptions, file: URL) throws -> JobPlan {
+    let layers = try LayerFile(file).layers
+    for layer in layers { try options.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
+    return JobPlan(layers: layers.map { LayerRecord($0) }, warnings: [])
   }
 
   private func checkLength(_ length: Int?, at pointer: String, _ configuration: ModelConfiguration) throws {
@@ -78,23 +85,5 @@ public struct EnginePlanner: JobPlanner {
       warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
     }
     return warnings
-  }
-}
-
-extension LayerRecord {
-  /// A layer that is still to be done.
-  init(_ layer: LinearLayer) {
-    self.init(name: layer.name, position: layer.position, block: layer.block, shape: [layer.outputs, layer.inputs])
-  }
-}
-
-extension QuantizationOptions {
-  /// The options that a request means.
-  init(_ request: QuantizationRequest) {
-    self.init(
-      method: request.method == .gptq ? .gptq : .rtn, bits: request.bits, groupSize: request.groupSize > 0 ? request.groupSize : nil,
-      isSymmetric: request.sym,
-      ordering: request.descAct ? .descendingActivation : request.actGroupAware ? .groupAware : .none, damping: request.dampPercent,
-      format: request.format == .gptq ? .v1 : .v2)
   }
 }

@@ -25,21 +25,54 @@ extension Job.Failure {
   private init(_ error: QuantizationError) {
     switch error {
     case .nonFiniteWeight:
-      self.init(code: "non_finite_weight", detail: error.description)
-    case .nonFiniteInput(let layer, _, _, _):
+      self.init(code: "non_finite_weight", cause: .nonFiniteInput, detail: error.description, advice: "Get the checkpoint again.")
+    case .nonFiniteTensor:
+      self.init(
+        code: "non_finite_input", cause: .nonFiniteInput, detail: error.description,
+        advice: "Damping can't cure this. Capture the layer again, in float32, without the sample that overflowed.")
+    case .nonFiniteActivation(_, let layer, _, _):
       self.init(
         code: "non_finite_input", layer: layer, cause: .nonFiniteInput, detail: error.description,
-        advice: "Damping can't cure this. Look at that calibration row, or at the weights of the layers before.")
-    case .notPositiveDefinite(let layer, _, let tokens, let columns, _):
+        tried: "dropping samples, as long as they are at most 1 % of all",
+        advice: "Damping can't cure this, nor more samples: the activations are computed in float32 already. Look at the calibration rows "
+          + "named, and at the weights of that operation, which are far from those of a trained model.")
+    case .notPositiveDefinite(let layer, let columns, let attempts):
       self.init(
-        code: "not_positive_definite", layer: layer, cause: .incurable, detail: error.description,
-        advice: tokens < 2 * columns
-          ? "There are few tokens for \(columns) columns: give more or longer calibration sequences."
-          : "The calibration inputs lack directions even with damping: give more varied calibration text.")
+        code: "not_positive_definite", layer: layer, cause: attempts.last.map { AttemptRecord.Cause($0.cause ?? .incurable) },
+        detail: error.description, tried: Self.summary(attempts), advice: Self.advice(columns: columns, attempts))
     case .scaleOverflow(let layer, _), .nonFiniteResult(let layer):
       self.init(code: "overflow", layer: layer, detail: error.description)
     case .groupTooLarge(let layer, _, _), .cannotPack(let layer, _, _, _):
       self.init(code: "invalid_request", layer: layer, detail: error.description)
+    case .invalidLayerFile:
+      self.init(code: "invalid_model", detail: error.description)
     }
+  }
+
+  /// Such as "more samples up to 4096 tokens; float32 with damping 0.01; float64 with damping 0.01, 0.02".
+  private static func summary(_ attempts: [Attempt]) -> String {
+    var parts: [String] = []
+    let escalated = attempts.contains { $0.remedy == .moreSamples }
+    if escalated, let last = attempts.last { parts.append("more calibration samples, up to \(last.tokens) tokens") }
+    for precision in [Attempt.Precision.float32, .float64] {
+      let dampings = attempts.filter { $0.detail == nil && $0.precision == precision }.map { "\($0.damping)" }
+      if !dampings.isEmpty { parts.append("\(precision.rawValue) with damping \(dampings.joined(separator: ", "))") }
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  /// The four classic remedies, as far as they apply.
+  private static func advice(columns: Int, _ attempts: [Attempt]) -> String {
+    let tokens = attempts.last?.tokens ?? 0
+    var parts: [String] = []
+    if tokens < 2 * columns {
+      parts.append(
+        "More samples: \(tokens) tokens for \(columns) columns are few; give more or longer calibration sequences, "
+          + "and let recovery.escalate_samples use them.")
+    }
+    parts.append("Better data: inputs that lack directions come from calibration text that is all alike; mix its sources.")
+    parts.append("More damping doesn't help: the whole ladder up to \(attempts.map(\.damping).max() ?? 1) was tried, in float64 too.")
+    parts.append("Or retry with recovery.on_exhausted \"rtn\" or \"keep\", which leaves this layer worse or larger, and says so.")
+    return parts.joined(separator: " ")
   }
 }

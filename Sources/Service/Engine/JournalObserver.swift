@@ -3,49 +3,77 @@ import JobModel
 import JobRunner
 import JobStore
 import Quantization
-import Transformer
 
 /// Writes what the engine does into the job's journal.
 struct JournalObserver: QuantizationObserver {
   let journal: JobJournal
   let cancellation: CancellationFlag
   let jobAttempt: Int
-  let request: QuantizationRequest
+  let request: JobRequest
+  let context: DampingContext
   let progress: ProgressMeter
+  let warnings: WarningLog
 
-  func began(_ layer: LinearLayer) throws { try progress.began(layer.name) }
+  func began(_ layer: LayerIdentity) throws { try progress.began(layer.name) }
 
-  func tried(_ attempt: Attempt, for layer: LinearLayer, samples: Int, tokens: Int, loss: Double?) throws {
+  func tried(_ attempt: Attempt, for layer: LayerIdentity, loss: Double?) throws {
     try journal.attempt(
       AttemptRecord(
         layer: layer.name, jobAttempt: jobAttempt, number: attempt.number, cause: attempt.cause.map(AttemptRecord.Cause.init),
-        damping: attempt.damping, precision: attempt.precision == .float32 ? .float32 : .float64, samples: samples, tokens: tokens,
-        info: attempt.info, smallestPivot: attempt.smallestPivot, reciprocalCondition: attempt.reciprocalCondition,
-        seconds: attempt.seconds, outcome: attempt.succeeded ? .succeeded : .failed, loss: loss, at: Date()))
+        detail: attempt.detail, remedy: attempt.remedy.map(AttemptRecord.Remedy.init), damping: attempt.damping,
+        dampingOrigin: AttemptRecord.Origin(attempt.origin), precision: AttemptRecord.Precision(attempt.precision),
+        samples: attempt.samples, tokens: attempt.tokens, info: attempt.info, smallestPivot: attempt.smallestPivot,
+        reciprocalCondition: attempt.reciprocalCondition, seconds: attempt.seconds, outcome: attempt.succeeded ? .succeeded : .failed,
+        loss: loss, at: Date()))
   }
 
   func finished(_ outcome: LayerOutcome) throws {
     progress.finishedLayer()
     let layer = outcome.layer
+    let isQuantized = outcome.method != .keep
     try journal.layer(
       LayerRecord(
         name: layer.name, position: layer.position, block: layer.block, state: .done,
-        shape: [layer.outputs, layer.inputs], method: outcome.method == .gptq ? .gptq : .rtn, bits: request.bits,
-        groupSize: request.groupSize, damping: outcome.damping, attempts: outcome.attempts.count, loss: outcome.loss,
-        relativeLoss: outcome.relativeLoss, tokens: outcome.tokens, deadColumns: outcome.deadColumns, seconds: outcome.seconds))
+        shape: [layer.outputs, layer.inputs], method: LayerRecord.Method(outcome.method), degraded: outcome.degradedBy != nil,
+        cause: outcome.degradedBy.map(AttemptRecord.Cause.init), bits: isQuantized ? request.quantization.bits : nil,
+        groupSize: isQuantized ? request.quantization.groupSize : nil, damping: outcome.damping, attempts: outcome.attempts.count,
+        loss: outcome.loss, relativeLoss: outcome.relativeLoss, kept: LayerRecord.Kept(outcome.kept), tokens: outcome.tokens,
+        deadColumns: outcome.deadColumns, seconds: outcome.seconds))
+    if let cure = outcome.cure {
+      try journal.remember(
+        KnownDamping(damping: cure.damping, precision: AttemptRecord.Precision(cure.precision)), for: layer.name, in: context)
+    }
   }
+
+  func warn(_ message: String) throws { try warnings.add(message) }
+
+  func knownCure(for layer: LayerIdentity) throws -> KnownCure? {
+    guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context) else { return nil }
+    return KnownCure(damping: known.damping, precision: known.precision == .float32 ? .float32 : .float64)
+  }
+
+  func did(_ flops: Double) throws { try progress.add(flops) }
+
+  func needsMore(_ flops: Double) throws { progress.extend(by: flops) }
 
   func checkCancellation() throws {
     if cancellation.isCancelled { throw QuantizationCancelled() }
   }
 }
 
-extension AttemptRecord.Cause {
-  init(_ cause: Attempt.Cause) {
-    switch cause {
-    case .rankDeficient: self = .rankDeficient
-    case .rounding: self = .rounding
-    case .incurable: self = .incurable
-    }
+/// A job's warnings: those of its submission and earlier starts, and new ones, each once.
+final class WarningLog {
+  private(set) var messages: [String]
+  private let journal: JobJournal
+
+  init(_ messages: [String], journal: JobJournal) {
+    self.messages = messages
+    self.journal = journal
+  }
+
+  func add(_ message: String) throws {
+    guard !messages.contains(message) else { return }
+    messages.append(message)
+    try journal.warning(message)
   }
 }

@@ -3,7 +3,7 @@ import JobStore
 
 /// Turns counted floating-point operations into a job's progress.
 final class ProgressMeter {
-  private let total: Double
+  private var total: Double
   private let layers: Int
   private let journal: JobJournal
   private let start = ContinuousClock.now
@@ -18,6 +18,15 @@ final class ProgressMeter {
     self.total = total
     self.layers = layers
     self.journal = journal
+  }
+
+  /// More work than planned turned out to be needed.
+  func extend(by flops: Double) { total += flops }
+
+  /// Work that an earlier start of the job did.
+  func skip(layers count: Int, flops: Double) {
+    layersDone += count
+    total -= flops
   }
 
   func add(_ flops: Double) throws {

@@ -12,17 +12,37 @@ struct JSONBody {
   /// - Throws: `Problem`: 415, 413, or 400 with line and column.
   static func read(_ request: Request, limit: Int) async throws -> JSONBody {
     try requireJSON(request)
+    return try JSONBody(try await bytes(of: request, limit: limit))
+  }
+
+  /// The same for a body that may be empty.
+  ///
+  /// - Returns: nil for an empty body.
+  static func readIfAny(_ request: Request, limit: Int) async throws -> JSONBody? {
+    let announced = request.announcedLength ?? (request.headers.contains(.transferEncoding) ? nil : 0)
+    guard announced != 0 else { return nil }
+    try requireJSON(request)
+    let bytes = try await bytes(of: request, limit: limit)
+    return bytes.isEmpty ? nil : try JSONBody(bytes)
+  }
+
+  private init(_ bytes: [UInt8]) throws(Problem) {
+    do {
+      value = try JSONValue(parsing: bytes)
+    } catch {
+      throw Problem(.invalidJSON, status: 400, title: "The request body is not JSON", detail: error.description)
+    }
+    self.bytes = bytes
+  }
+
+  private static func bytes(of request: Request, limit: Int) async throws -> [UInt8] {
     if let length = request.announcedLength, length > limit { throw Problem.bodyTooLarge(limit: limit) }
     var bytes: [UInt8] = []
     for try await buffer in request.body {
       guard bytes.count + buffer.readableBytes <= limit else { throw Problem.bodyTooLarge(limit: limit) }
       bytes.append(contentsOf: buffer.readableBytesView)
     }
-    do {
-      return JSONBody(bytes: bytes, value: try JSONValue(parsing: bytes))
-    } catch {
-      throw Problem(.invalidJSON, status: 400, title: "The request body is not JSON", detail: error.description)
-    }
+    return bytes
   }
 
   private static func requireJSON(_ request: Request) throws(Problem) {

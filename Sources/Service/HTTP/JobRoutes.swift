@@ -5,10 +5,11 @@ import JobRunner
 import JobStore
 import ServiceLifecycle
 
-/// Jobs as they are: list, one, its events; and cancel.
+/// Jobs as they are: list, one, its events; cancel and retry.
 struct JobRoutes {
   let repository: JobRepository
   let scheduler: Scheduler
+  let maxBodyBytes: Int
 
   var routes: [Route] {
     [
@@ -16,6 +17,7 @@ struct JobRoutes {
       .get("v1/jobs/:id", query: ["wait"], use: show),
       .get("v1/jobs/:id/events", query: ["after", "limit"], use: events),
       .post("v1/jobs/:id/cancel", use: cancel),
+      .post("v1/jobs/:id/retry", use: retry),
     ]
   }
 
@@ -57,6 +59,17 @@ struct JobRoutes {
     let id = try await context.requireJob(in: repository).id
     guard let job = try await repository.requestCancel(id, now: Date()) else { throw Problem.jobNotFound(id.text) }
     await scheduler.cancel(id)
+    return try .job(job)
+  }
+
+  /// The body may be empty, or change what `RetryRequest` has.
+  @Sendable private func retry(_ request: Request, _ context: APIContext) async throws -> Response {
+    let body = try await JSONBody.readIfAny(request, limit: maxBodyBytes)
+    let id = try await context.requireJob(in: repository).id
+    let changes = try body.map { try RetryRequest(parsing: $0.value) } ?? RetryRequest()
+    guard let job = try await repository.retry(id, changes, now: Date()) else { throw Problem.jobNotFound(id.text) }
+    scheduler.wake()
+    context.logger.info("retry asked for", metadata: ["job": "\(id)", "status": "\(job.status.rawValue)"])
     return try .job(job)
   }
 }

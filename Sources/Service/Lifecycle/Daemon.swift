@@ -30,7 +30,7 @@ public struct Daemon: Sendable {
     let catalog = ResourceCatalog(modelRoots: configuration.modelRoots, datasetRoots: configuration.datasetRoots)
     repository = try JobRepository(database: folder.database)
     let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
-      let files = try catalog.files(of: job.request)
+      let files = try Self.files(of: job.request, in: catalog)
       return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
     }
     scheduler = Scheduler(
@@ -43,6 +43,16 @@ public struct Daemon: Sendable {
     self.catalog = catalog
     self.planner = planner
     self.logger = logger
+  }
+
+  /// - Throws: `Job.Failure` where model or data are gone since the job was submitted.
+  private static func files(of request: JobRequest, in catalog: ResourceCatalog) throws(Job.Failure) -> JobFiles {
+    do {
+      return try catalog.files(of: request)
+    } catch {
+      throw Job.Failure(
+        code: error.code.rawValue, detail: error.detail, advice: "Put it back, then retry the job.")
+    }
   }
 
   /// Connections get this much longer than jobs, so that a client learns of a job's end.
@@ -103,8 +113,9 @@ public struct Daemon: Sendable {
       repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
       maxBodyBytes: configuration.maxBodyBytes)
     let routes =
-      submission.routes + JobRoutes(repository: repository, scheduler: scheduler).routes + LayerRoutes(repository: repository).routes
-      + ArtifactRoutes(repository: repository, folder: folder, files: files).routes + OperationsRoutes(drain: drain).routes
+      submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: configuration.maxBodyBytes).routes
+      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
+      + OperationsRoutes(drain: drain).routes
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
     for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }

@@ -1,0 +1,155 @@
+import Checkpoint
+import Foundation
+import Transformer
+
+/// What goes from block to block: the calibration sequences and their activations.
+final class CalibrationRun<Observer: QuantizationObserver> {
+  let configuration: ModelConfiguration
+  let work: WorkEstimate
+  private(set) var samples: CalibrationSamples
+  /// Through quantized blocks.
+  let quantized: ActivationStream
+  /// Through the blocks as they were; nil where nothing is compensated.
+  let original: ActivationStream?
+  /// More rows were asked for than the data has.
+  private(set) var dataIsExhausted = false
+
+  private let data: CalibrationData
+  private let model: CausalLanguageModel<CheckpointFolder>
+  private let recovery: RecoveryPolicy
+  private let observer: Observer
+  private let finishedBlocks: FinishedBlocks
+  /// What was dropped at the end of a block; belongs to the layer that comes next.
+  private var pendingLog = AttemptLog()
+  private var warnedShortages: Set<String> = []
+
+  init(
+    _ quantizer: ModelQuantizer, data: CalibrationData, recovery: RecoveryPolicy, finishedBlocks: FinishedBlocks, scratch: URL,
+    observer: Observer
+  ) throws {
+    configuration = quantizer.configuration
+    self.data = data
+    self.recovery = recovery
+    self.finishedBlocks = finishedBlocks
+    self.observer = observer
+    work = WorkEstimate(configuration, options: quantizer.options)
+    model = try CausalLanguageModel(configuration, from: quantizer.checkpoint)
+    let compensates = quantizer.options.errorCompensation > 0
+    samples = CalibrationSamples(data.initial, holdsOut: compensates)
+    let tokens = samples.sequences.tokens.count
+    quantized = try ActivationStream(configuration, in: scratch, tokens: tokens)
+    // Without a held-out sequence nothing shows whether compensation helps.
+    original = compensates && !samples.heldOut.isEmpty ? try ActivationStream(configuration, in: scratch, tokens: tokens) : nil
+    if compensates, original == nil {
+      try observer.warn("error compensation needs at least 2 calibration sequences, one of them to judge it by; it is off")
+    }
+  }
+
+  /// How many times each activation is computed.
+  var streams: Double { original == nil ? 1 : 2 }
+
+  /// Sequences up to and through the blocks that are finished.
+  func begin() throws {
+    if let last = finishedBlocks.states.last {
+      if last.samples > samples.count { samples.extend(to: try data.sequences(last.samples)) }
+      for activation in last.dropped { samples.drop(activation) }
+      try quantized.grow(tokens: samples.sequences.tokens.count)
+      try original?.grow(tokens: samples.sequences.tokens.count)
+    }
+    try enter(0..<samples.count, passing: finishedBlocks.states.count)
+  }
+
+  /// Embeds sequences and takes them through finished blocks.
+  private func enter(_ added: Range<Int>, passing blocks: Int) throws {
+    let batches = samples.batches(added, for: .calibration) + samples.batches(added, for: .heldOut)
+    for rows in batches {
+      let tokens = samples.sequences.tokens[rows]
+      try quantized.begin(tokens, at: rows, model: model)
+      try original?.begin(tokens, at: rows, model: model)
+    }
+    for index in 0..<blocks {
+      let passed = try finishedBlocks.block(index, length: samples.length)
+      for rows in batches {
+        try observer.checkCancellation()
+        quantized.pass(passed.quantized, rows)
+        original?.pass(passed.original, rows)
+        try observer.did(work.forward(tokens: rows.count, length: samples.length) * streams)
+      }
+    }
+  }
+
+  /// Goes on to the policy's next number of sequences: they pass the finished blocks, and the stages of this one that are done.
+  ///
+  /// - Returns: The new sequences; none where the policy or the data ends.
+  func extend(block: DecoderBlock, original originalBlock: DecoderBlock?, before stage: BlockStage) throws -> Range<Int> {
+    let none = samples.count..<samples.count
+    guard let count = recovery.escalation.first(where: { $0 > samples.count }) else { return none }
+    let sequences = try data.sequences(count)
+    dataIsExhausted = sequences.count < count
+    guard sequences.count > samples.count else { return none }
+    let tokens = (sequences.count - samples.count) * samples.length
+    try observer.needsMore(work.extending(by: tokens, length: samples.length, from: block.index, streams: streams))
+    try quantized.grow(tokens: sequences.tokens.count)
+    try original?.grow(tokens: sequences.tokens.count)
+    let added = samples.extend(to: sequences)
+    try enter(added, passing: block.index)
+    for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
+      for rows in samples.batches(added, for: .calibration) + samples.batches(added, for: .heldOut) {
+        _ = quantized.advance(to: earlier, block, rows, monitor: nil)
+        if let originalBlock { _ = original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
+        try observer.did(work.preceding(earlier, tokens: rows.count, length: samples.length) * streams)
+      }
+    }
+    return added
+  }
+
+  /// Drops the sequences whose activations stopped being finite, and notes it in the layer's log.
+  ///
+  /// - Throws: `QuantizationError.nonFiniteActivation` where more than a few are lost.
+  func drop(
+    _ monitors: ActivationMonitor..., layers: [LayerIdentity], log: inout AttemptLog, damping: Double
+  ) throws {
+    let known = Set(samples.dropped.map(\.sample))
+    let found = monitors.flatMap(\.nonFinite.values).filter { !known.contains($0.sample) }.sorted { $0.sample < $1.sample }
+    guard !found.isEmpty else { return }
+    for activation in found { samples.drop(activation) }
+    let isLost = samples.lostTooMany
+    for activation in found where !isLost || activation == found[0] {
+      log.add(
+        .nonFiniteInput, "\(activation) is NaN or infinite", remedy: isLost ? .fail : .droppedSamples, damping: damping)
+    }
+    if isLost {
+      for layer in layers {
+        for attempt in log.attempts { try observer.tried(attempt, for: layer, loss: nil) }
+      }
+      throw QuantizationError.nonFiniteActivation(
+        found[0], layer: layers[0].name, samples: samples.dropped.count, of: samples.count)
+    }
+    for activation in found {
+      try observer.warn(
+        "calibration sample \(activation.sample) was dropped: its activations are NaN or infinite from there on: \(activation)")
+    }
+  }
+
+  /// The same at the end of a block, for the log of the layer that comes next.
+  func drop(_ monitors: ActivationMonitor..., layer: LayerIdentity?) throws {
+    guard let layer else { return }
+    try drop(monitors[0], monitors[1], layers: [layer], log: &pendingLog, damping: 0)
+  }
+
+  func takePendingLog() -> AttemptLog {
+    defer { pendingLog = AttemptLog() }
+    return pendingLog
+  }
+
+  /// Once for all layers that lack the same.
+  func warnOfStarvation(_ layer: LayerIdentity, shortage: String, reason: String) throws {
+    guard warnedShortages.insert(shortage).inserted else { return }
+    try observer.warn("\(layer.name), and perhaps layers like it, is starved: \(shortage); \(reason)")
+  }
+
+  func state(source: String, results: [LayerResult], peaks: [ActivationOperation: Float]) -> BlockFiles.State {
+    BlockFiles.State(
+      source: source, outcomes: results.map(\.outcome), samples: samples.count, dropped: samples.dropped, peaks: peaks)
+  }
+}

@@ -1,0 +1,68 @@
+import Transformer
+
+/// The calibration sequences in use: which are held out, and which were dropped.
+struct CalibrationSamples {
+  enum Use { case calibration, heldOut }
+
+  private(set) var sequences: TokenSequences
+  /// Sequences that never enter a Hessian: the last tenth of each lot.
+  private(set) var heldOut: Set<Int> = []
+  private(set) var dropped: [NonFiniteActivation] = []
+  private var droppedSamples: Set<Int> = []
+  private let holdsOut: Bool
+  /// Tokens that are computed at once, if a sequence isn't longer.
+  private static let tokensPerBatch = 4096
+
+  /// - Parameter holdsOut: Whether a tenth is held out; never of a single sequence.
+  init(_ sequences: TokenSequences, holdsOut: Bool) {
+    self.holdsOut = holdsOut
+    self.sequences = TokenSequences(length: sequences.length, tokens: [])
+    extend(to: sequences)
+  }
+
+  var count: Int { sequences.count }
+  var length: Int { sequences.length }
+
+  /// - Parameter sequences: Begin with those that are in use.
+  /// - Returns: The new ones.
+  @discardableResult mutating func extend(to sequences: TokenSequences) -> Range<Int> {
+    let added = self.sequences.count..<max(self.sequences.count, sequences.count)
+    if holdsOut, added.count > 1 { heldOut.formUnion(added.suffix(max(1, added.count / 10))) }
+    self.sequences = sequences
+    return added
+  }
+
+  mutating func drop(_ activation: NonFiniteActivation) {
+    guard droppedSamples.insert(activation.sample).inserted else { return }
+    dropped.append(activation)
+  }
+
+  /// More were dropped than may be.
+  var lostTooMany: Bool { Double(dropped.count) > RecoveryPolicy.droppableSamples * Double(count) }
+
+  /// Sequences that enter Hessians.
+  var calibrating: Int { count - heldOut.union(droppedSamples).count }
+
+  /// Token ranges of consecutive sequences of one use, dropped ones left out, a few sequences each.
+  ///
+  /// - Parameter samples: Only these sequences.
+  func batches(_ samples: Range<Int>, for use: Use) -> [Range<Int>] {
+    let most = max(1, Self.tokensPerBatch / length)
+    var runs: [Range<Int>] = []
+    for sample in samples where !droppedSamples.contains(sample) && heldOut.contains(sample) == (use == .heldOut) {
+      if let last = runs.last, last.upperBound == sample, last.count < most {
+        runs[runs.count - 1] = last.lowerBound..<sample + 1
+      } else {
+        runs.append(sample..<sample + 1)
+      }
+    }
+    return runs.map { $0.lowerBound * length..<$0.upperBound * length }
+  }
+
+  /// The sequences of a token range that weren't dropped, as token ranges.
+  func remaining(in rows: Range<Int>) -> [Range<Int>] {
+    let samples = rows.lowerBound / length..<rows.upperBound / length
+    guard samples.contains(where: droppedSamples.contains) else { return [rows] }
+    return batches(samples, for: .calibration) + batches(samples, for: .heldOut)
+  }
+}

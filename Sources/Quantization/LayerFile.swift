@@ -1,0 +1,142 @@
+import Checkpoint
+import Foundation
+import LinearAlgebra
+
+/// A safetensors file with the weight and the Hessian, or the inputs, of single layers: what a layer job quantizes.
+///
+/// For a layer L it holds `L.weight` [m, n] and `L.hessian` [n, n] (2/T·XᵀX) or `L.inputs` [T, n], in F32, F16 or BF16; or, for one
+/// layer named like the file, `weight` and `hessian` or `inputs`. The metadata may give `L.tokens` or `tokens`, T.
+public struct LayerFile: Sendable {
+  public let layers: [LayerIdentity]
+  private let folder: CheckpointFolder
+  private let prefixes: [String]
+  private let tokens: [Int?]
+
+  /// Reads the header.
+  ///
+  /// - Throws: `CheckpointError`, `QuantizationError.invalidLayerFile`.
+  public init(_ file: URL) throws {
+    let header = try SafetensorsFile(file)
+    let shapes = Dictionary(uniqueKeysWithValues: header.tensors.map { ($0.name, $0.shape) })
+    let weights = shapes.keys.filter { $0 == "weight" || $0.hasSuffix(".weight") }.sorted()
+    guard !weights.isEmpty else {
+      throw QuantizationError.invalidLayerFile(
+        "\(file.lastPathComponent) holds no tensor named NAME.weight; a layer job needs it with NAME.hessian or NAME.inputs")
+    }
+    folder = CheckpointFolder(file: header, at: file)
+    prefixes = weights.map { String($0.dropLast("weight".count)) }
+    layers = try prefixes.enumerated().map { position, prefix in
+      let name = prefix.isEmpty ? file.deletingPathExtension().lastPathComponent : String(prefix.dropLast())
+      return try Self.identity(name, prefix: prefix, position: position, shapes: shapes)
+    }
+    tokens = prefixes.map { prefix in
+      (header.metadata[prefix + "tokens"] ?? header.metadata["tokens"]).flatMap { Int($0) } ?? shapes[prefix + "inputs"]?.first
+    }
+  }
+
+  private static func identity(_ name: String, prefix: String, position: Int, shapes: [String: [Int]]) throws -> LayerIdentity {
+    func invalid(_ reason: String) -> QuantizationError { .invalidLayerFile("layer \(name): \(reason)") }
+    guard let weight = shapes[prefix + "weight"], weight.count == 2, weight.allSatisfy({ $0 > 0 }) else {
+      throw invalid("its weight must be a matrix [outputs, inputs]")
+    }
+    switch (shapes[prefix + "hessian"], shapes[prefix + "inputs"]) {
+    case (let hessian?, nil):
+      guard hessian == [weight[1], weight[1]] else { throw invalid("its hessian is \(hessian), [\(weight[1]), \(weight[1])] is needed") }
+    case (nil, let inputs?):
+      guard inputs.count == 2, inputs[1] == weight[1] else { throw invalid("its inputs are \(inputs), [tokens, \(weight[1])] is needed") }
+    case (nil, nil): throw invalid("it has neither hessian nor inputs; one is needed")
+    // Golden and captured files have both at times; the inputs say more.
+    case (_?, let inputs?):
+      guard inputs.count == 2, inputs[1] == weight[1] else { throw invalid("its inputs are \(inputs), [tokens, \(weight[1])] is needed") }
+    }
+    return LayerIdentity(name: name, position: position, block: position, outputs: weight[0], inputs: weight[1])
+  }
+
+  /// Quantizes every layer and writes it to `blocks`, a file each.
+  ///
+  /// - Parameters:
+  ///   - recovery: Its escalation has no meaning here: there are no more rows.
+  ///   - source: Fingerprint of the file and the options; layers that an earlier run finished with the same are kept.
+  public func run(
+    _ options: QuantizationOptions, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, observer: some QuantizationObserver
+  ) throws -> [LayerOutcome] {
+    var options = options
+    options.errorCompensation = 0
+    let solver = LayerSolver(options: options, recovery: recovery, observer: observer)
+    var states = Array(blocks.finished(source: source).prefix(layers.count))
+    for (layer, index) in zip(layers, layers.indices).dropFirst(states.count) {
+      try observer.checkCancellation()
+      try observer.began(layer)
+      let start = ContinuousClock.now
+      let weight = try matrix("weight", index)
+      let result: LayerResult
+      if options.method == .rtn {
+        let packed = PackedLayer(try roundToNearest(weight, options: options, layer: layer.name), format: options.format)
+        let outcome = LayerOutcome(layer: layer, method: .rtn, seconds: (ContinuousClock.now - start) / .seconds(1))
+        try observer.finished(outcome)
+        result = LayerResult(outcome: outcome, packed: packed)
+      } else {
+        let (hessian, log) = try statistics(index, options: options)
+        let preparation = try solver.prepare(hessian, for: [layer], log: log)
+        result = try solver.quantize(layer, weight, preparation, start: start).result
+      }
+      try observer.did(Self.work(layer))
+      let state = BlockFiles.State(source: source, outcomes: [result.outcome], samples: 0, dropped: [], peaks: [:])
+      try blocks.write([result], state, block: index)
+      states.append(state)
+    }
+    return states.flatMap(\.outcomes)
+  }
+
+  /// Floating-point operations of all layers.
+  public var work: Double { layers.reduce(0) { $0 + Self.work($1) } }
+
+  private static func work(_ layer: LayerIdentity) -> Double {
+    let inputs = Double(layer.inputs)
+    return inputs * inputs * (inputs / 3 + 5 * Double(layer.outputs))
+  }
+
+  private func statistics(_ index: Int, options: QuantizationOptions) throws -> (Matrix<Double>, AttemptLog) {
+    let hessian: Matrix<Double>
+    if folder.contains(prefixes[index] + "inputs") {
+      let inputs = try matrix("inputs", index)
+      var accumulator = HessianAccumulator(columns: inputs.columns)
+      if inputs.rows > 0 { accumulator.add(inputs) }
+      hessian = accumulator.hessian()
+    } else {
+      hessian = Matrix<Double>(try matrix("hessian", index))
+    }
+    var log = AttemptLog(samples: 0, tokens: tokens[index] ?? 0)
+    let needed = RecoveryPolicy.neededTokens(columns: hessian.columns)
+    if let tokens = tokens[index], tokens < needed {
+      log.add(
+        .starved, "\(tokens) tokens for \(hessian.columns) columns, \(needed) are wanted; a layer job has no more rows", remedy: .damping,
+        damping: options.damping)
+    }
+    return (hessian, log)
+  }
+
+  /// - Throws: `QuantizationError.nonFiniteTensor` that names tensor and index.
+  private func matrix(_ suffix: String, _ index: Int) throws -> Matrix<Float> {
+    let name = prefixes[index] + suffix
+    let shape = try folder.info(name).shape
+    if let element = try folder.firstNonFinite(name) {
+      throw QuantizationError.nonFiniteTensor(tensor: name, row: element / shape[1], column: element % shape[1])
+    }
+    return try folder.matrix(name, rows: shape[0], columns: shape[1])
+  }
+
+  /// Writes the packed layers as one safetensors file, and quantize_config.json.
+  public func writeArtifact(_ options: QuantizationOptions, blocks: BlockFiles, folder target: URL) throws {
+    try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    let files = try layers.indices.map { try blocks.open($0) }
+    var writer = try SafetensorsWriter(
+      target.appending(component: "model.safetensors"), tensors: files.flatMap(\.tensors), metadata: ["format": "pt"])
+    for file in files {
+      for tensor in file.tensors { try file.withBytes(of: tensor.name) { try writer.write($0, of: tensor.name) } }
+    }
+    try writer.finish()
+    let settings = QuantizationSettings(options).quantizeConfigValue
+    try DurableFile.write(Data((settings.serialized(indent: 2) + "\n").utf8), to: target.appending(component: "quantize_config.json"))
+  }
+}

@@ -1,0 +1,95 @@
+import LinearAlgebra
+
+/// A layer's codes and grids as a solver has them: columns in processing order, with the error that is left.
+struct SolvedLayer<Scalar: BLASScalar>: Sendable {
+  let rows: Int
+  let columns: Int
+  /// [m, n], columns in processing order.
+  var codes: [UInt8]
+  /// [groups, m], groups as the checkpoint numbers them.
+  var scales: [Float16]
+  /// [groups, m].
+  var zeros: [UInt8]
+  /// W − Q [m, n], columns in processing order.
+  var error: Matrix<Scalar>
+  /// e·Hd·eᵀ of each row of the error, Hd the damped Hessian.
+  var rowLosses: [Double]
+
+  init(emptyFor weight: Matrix<Scalar>, order: ColumnOrder) {
+    rows = weight.rows
+    columns = weight.columns
+    codes = [UInt8](repeating: 0, count: rows * columns)
+    scales = [Float16](repeating: 0, count: order.groups.count * rows)
+    zeros = [UInt8](repeating: 0, count: order.groups.count * rows)
+    error = Matrix(rows: rows, columns: columns)
+    rowLosses = [Double](repeating: 0, count: rows)
+  }
+
+  /// - Parameter grids: One a row.
+  mutating func setGrids(_ grids: [Grid], group: Int) {
+    for row in 0..<rows {
+      scales[group * rows + row] = grids[row].scale
+      zeros[group * rows + row] = grids[row].zero
+    }
+  }
+
+  /// e·H·eᵀ of each row, the damping's part taken away.
+  ///
+  /// - Parameter addedDiagonal: λ of Hd = H + λ·I.
+  func undampedRowLosses(addedDiagonal: Double) -> [Double] {
+    (0..<rows).map { max(0, rowLosses[$0] - addedDiagonal * error.sumOfSquares(ofRow: $0)) }
+  }
+
+  /// Takes rows over from another solution of the same layer.
+  mutating func replaceRows(_ rows: [Int], by other: SolvedLayer) {
+    let groups = scales.count / max(1, self.rows)
+    for row in rows {
+      let range = row * columns..<(row + 1) * columns
+      codes.replaceSubrange(range, with: other.codes[range])
+      error.elements.replaceSubrange(range, with: other.error.elements[range])
+      rowLosses[row] = other.rowLosses[row]
+      for entry in stride(from: row, to: groups * self.rows, by: self.rows) {
+        scales[entry] = other.scales[entry]
+        zeros[entry] = other.zeros[entry]
+      }
+    }
+  }
+
+  /// The layer with its codes in the weight's own column order.
+  func layer(_ order: ColumnOrder, bits: Int) -> QuantizedLayer {
+    var natural = [UInt8](repeating: 0, count: codes.count)
+    natural.withUnsafeMutableBufferPointer { natural in
+      codes.withUnsafeBufferPointer { codes in
+        let (target, source) = (natural.baseAddress.unsafelyUnwrapped, codes.baseAddress.unsafelyUnwrapped)
+        forEachSlice(of: rows, minimum: 16) { rows in
+          for row in rows {
+            for (position, column) in order.columns.enumerated() { target[row * columns + column] = source[row * columns + position] }
+          }
+        }
+      }
+    }
+    return QuantizedLayer(
+      rows: rows, columns: columns, bits: bits, codes: natural, scales: scales, zeros: zeros, groupIndices: order.groupIndices)
+  }
+}
+
+extension Matrix {
+  func sumOfSquares(ofRow row: Int) -> Double {
+    withView { view in
+      let values = view.base + row * view.rowStride
+      var sums = SIMD16<Scalar>.zero
+      var column = 0
+      while column + 16 <= columns {
+        let lanes = UnsafeRawPointer(values + column).loadUnaligned(as: SIMD16<Scalar>.self)
+        sums.addProduct(lanes, lanes)
+        column += 16
+      }
+      var sum: Scalar = 0
+      for lane in 0..<16 { sum += sums[lane] }
+      for column in column..<columns { sum += values[column] * values[column] }
+      return Double(sum)
+    }
+  }
+
+  var sumOfSquares: Double { (0..<rows).reduce(0) { $0 + sumOfSquares(ofRow: $1) } }
+}

@@ -1,0 +1,31 @@
+import JobModel
+import JobStore
+import Quantization
+
+/// One start of a job that quantizes the layers of a file.
+struct LayersRun {
+  private let run: EngineRun
+  private let file: LayerFile
+  private let observer: JournalObserver
+
+  init(_ run: EngineRun) throws {
+    self.run = run
+    let file = try LayerFile(run.files.model)
+    self.file = file
+    let progress = ProgressMeter(total: file.work, layers: file.layers.count, journal: run.journal)
+    let finished = min(run.blocks.finishedCount(source: run.source), file.layers.count)
+    progress.skip(layers: finished, flops: file.work * Double(finished) / Double(max(1, file.layers.count)))
+    observer = run.observer(progress)
+    try run.journal.begin(layers: file.layers.map { LayerRecord($0) }, finished: finished)
+  }
+
+  func finish() throws -> JobOutcome {
+    try run.journal.stage(.quantizing)
+    let outcomes = try file.run(
+      run.options, recovery: RecoveryPolicy(run.job.request.recovery), blocks: run.blocks, source: run.source, observer: observer)
+    try run.journal.stage(.publishing)
+    try file.writeArtifact(run.options, blocks: run.blocks, folder: run.staging)
+    let report = QuantizationReport(request: try run.requestJSON(), outcomes: outcomes, warnings: run.warnings.messages)
+    return try run.succeed(report, observer: observer)
+  }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import JobModel
+import JobStore
+import Quantization
+import Transformer
+
+/// One start of a job that quantizes a checkpoint.
+struct ModelRun {
+  private let run: EngineRun
+  private let quantizer: ModelQuantizer
+  private let calibration: CalibrationData?
+  private let evaluation: TokenSequences?
+  private let observer: JournalObserver
+
+  /// Reads model and data.
+  init(_ run: EngineRun) throws {
+    self.run = run
+    let request = run.job.request
+    let quantizer = try ModelQuantizer(model: run.files.model, options: run.options)
+    self.quantizer = quantizer
+    let configuration = quantizer.configuration
+    let tokenizer = try ModelTokenizer.load(run.files.model)
+    func length(_ asked: Int?, fallback: Int) -> Int { asked ?? min(fallback, configuration.maximumPositions) }
+    if run.options.method == .gptq, let asked = request.calibration, let file = run.files.calibration {
+      calibration = try CalibrationData(
+        TextDataset(contentsOf: file), tokenizer: tokenizer, samples: asked.samples,
+        length: length(asked.sequenceLength, fallback: 2048), seed: asked.seed)
+    } else {
+      calibration = nil
+    }
+    if let asked = request.evaluation, let file = run.files.evaluation {
+      evaluation = try .evaluation(
+        TextDataset(contentsOf: file), tokenizer: tokenizer, samples: asked.samples, length: length(asked.sequenceLength, fallback: 512))
+    } else {
+      evaluation = nil
+    }
+    let work = WorkEstimate(configuration, options: run.options)
+    let layers = configuration.linears
+    let quantization = work.quantization(calibration?.initial)
+    let progress = ProgressMeter(
+      total: quantization + (evaluation.map { 2 * work.perplexity($0) } ?? 0), layers: layers.count, journal: run.journal)
+    let finished = run.blocks.finishedCount(source: run.source)
+    let finishedLayers = layers.count { $0.block < finished }
+    progress.skip(layers: finishedLayers, flops: quantization * Double(finishedLayers) / Double(max(1, layers.count)))
+    observer = run.observer(progress)
+    try run.journal.begin(layers: layers.map { LayerRecord(LayerIdentity($0)) }, finished: finishedLayers)
+    try warnAboutData()
+  }
+
+  /// Fewer sequences than the default are used without being asked for.
+  private func warnAboutData() throws {
+    guard let calibration, run.job.request.calibration?.samples == nil, calibration.initial.count < CalibrationData.defaultSamples
+    else { return }
+    try run.warnings.add(
+      "the calibration data gives \(calibration.initial.count) sequences of \(calibration.length) tokens, fewer than the default of "
+        + "\(CalibrationData.defaultSamples)")
+  }
+
+  func finish(maxShardBytes: Int) throws -> JobOutcome {
+    let before = try measure(quantizer.checkpoint)
+    try run.journal.stage(.quantizing)
+    let result = try quantizer.run(
+      calibration: calibration, recovery: RecoveryPolicy(run.job.request.recovery), blocks: run.blocks, source: run.source,
+      scratch: run.folders.work, observer: observer)
+    if let warning = Float16Overflow.warning(result.peaks) { try run.warnings.add(warning) }
+    try run.journal.stage(.publishing)
+    let assembler = try ArtifactAssembler(quantizer, blocks: run.blocks, folder: run.staging)
+    try assembler.write(shardLimit: maxShardBytes, checkCancellation: observer.checkCancellation)
+    let after = try measure(QuantizedCheckpoint(run.staging, options: quantizer.options))
+    let report = QuantizationReport(
+      request: try run.requestJSON(), outcomes: result.outcomes, before: before, after: after,
+      calibration: calibration.map { (result.samples, $0.length) }, dropped: result.dropped, peaks: result.peaks,
+      warnings: run.warnings.messages)
+    return try run.succeed(report, observer: observer)
+  }
+
+  private func measure(_ weights: some TensorSource) throws -> Perplexity? {
+    guard let evaluation else { return nil }
+    try run.journal.stage(.evaluating)
+    return try Perplexity(
+      of: quantizer.configuration, weights: weights, on: evaluation, scratch: run.folders.work,
+      checkCancellation: observer.checkCancellation, report: observer.did)
+  }
+}
