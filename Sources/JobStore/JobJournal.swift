@@ -51,6 +51,22 @@ public struct JobJournal: Sendable {
     }
   }
 
+  /// Marks a layer as the one that ended the job; nothing happens if the job has no such layer.
+  public func failed(_ name: String) throws {
+    try database.write { database in
+      let layers = try database.values(
+        LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? AND name = ?", arguments: [job.text, name])
+      guard var layer = layers.first else { return }
+      layer.state = .failed
+      layer.attempts =
+        try Int.fetchOne(
+          database, sql: "SELECT count(*) FROM attempts WHERE job = ? AND layer = ? AND json_extract(body, '$.job_attempt') = ?",
+          arguments: [job.text, name, attempt]) ?? 0
+      try database.put(layer, of: job)
+      try database.append(.layer, to: job, try Self.json(layer), at: Date())
+    }
+  }
+
   /// Adds a try at a layer to its history.
   public func attempt(_ attempt: AttemptRecord) throws {
     try database.write { database in

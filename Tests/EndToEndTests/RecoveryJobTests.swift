@@ -37,6 +37,8 @@ import gptqctl
       #expect(error.code == "not_positive_definite" && error.layer == "bad" && error.cause == .incurable)
       #expect(error.tried == "float32 with damping 0.01; float64 with damping 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0")
       #expect(error.advice?.contains("on_exhausted") == true)
+      let stopped = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(failed.id)/layers").data
+      #expect(stopped.map(\.state) == [.done, .failed] && stopped[1].attempts == 8)
 
       let answer = try await server.client.send(
         "POST", "/v1/jobs/\(failed.id)/retry", body: Data("{\"recovery\": {\"on_exhausted\": \"keep\"}}".utf8))

@@ -38,7 +38,9 @@ public struct EngineWork: Sendable {
     } catch is QuantizationCancelled {
       throw CancellationError()
     } catch {
-      throw Job.Failure(explaining: error) ?? error
+      guard let failure = Job.Failure(explaining: error) else { throw error }
+      if let layer = failure.layer { try journal.failed(layer) }
+      throw failure
     }
   }
 
