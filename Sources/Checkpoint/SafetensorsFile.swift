@@ -61,7 +61,7 @@ public final class SafetensorsFile: Sendable {
 }
 
 /// A whole file mapped read-only; the descriptor is closed at once.
-private final class Mapping: @unchecked Sendable {  // the pages are never written through this mapping
+private final class Mapping: @unchecked Sendable {  // reason: a pointer to pages that are only ever read
   let bytes: UnsafeRawBufferPointer
 
   init(_ file: URL) throws(CheckpointError) {

@@ -12,7 +12,7 @@ public func forEachSlice(of count: Int, minimum: Int = 1, _ body: (Range<Int>) -
   guard count > 0 else { return }
   let slices = min(64, max(1, count / max(1, minimum)))
   guard slices > 1 else { return body(0..<count) }
-  nonisolated(unsafe) let slice = body  // called with disjoint ranges, and never after this function has returned
+  nonisolated(unsafe) let slice = body  // reason: its calls get disjoint ranges and end before this returns
   DispatchQueue.concurrentPerform(iterations: slices) { index in
     slice(count * index / slices..<count * (index + 1) / slices)
   }

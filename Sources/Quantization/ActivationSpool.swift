@@ -17,7 +17,7 @@ final class ActivationSpool {
   /// - Throws: `POSIXError`, for one where the disk is full.
   init(in folder: URL, rows: Int, columns: Int) throws {
     self.columns = columns
-    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)
+    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)  // mkstemp puts a name in place of the Xs
     descriptor = mkstemp(&path)
     guard descriptor >= 0 else { throw POSIXError.current }
     unlink(path)

@@ -105,6 +105,7 @@ public struct LayerFile: Sendable {
       hessian = accumulator.hessian()
     } else {
       hessian = Matrix<Double>(try matrix("hessian", index))
+      try requireSymmetric(hessian, layers[index].name)
     }
     var log = AttemptLog(samples: 0, tokens: tokens[index] ?? 0)
     let needed = RecoveryPolicy.neededTokens(columns: hessian.columns)
@@ -114,6 +115,23 @@ public struct LayerFile: Sendable {
         damping: options.damping)
     }
     return (hessian, log)
+  }
+
+  /// Factors are made from one triangle, so a matrix that isn't symmetric would be taken for another.
+  private func requireSymmetric(_ hessian: Matrix<Double>, _ layer: String) throws {
+    for row in 0..<hessian.rows {
+      for column in 0..<row {
+        let (one, other) = (hessian[row, column], hessian[column, row])
+        // Both are sums of the same products: they differ by rounding at most, by 2⁻⁸ in bfloat16.
+        guard
+          abs(one - other) <= 1e-2 * max(abs(one), abs(other), 1e-3 * (hessian[row, row] * hessian[column, column]).magnitude.squareRoot())
+        else {
+          throw QuantizationError.invalidLayerFile(
+            "layer \(layer): its hessian is not symmetric: \(one) at row \(row), column \(column), \(other) across the diagonal; "
+              + "store 2/T·XᵀX, both triangles")
+        }
+      }
+    }
   }
 
   /// - Throws: `QuantizationError.nonFiniteTensor` that names tensor and index.

@@ -3,7 +3,7 @@ import CPCRE2
 /// A compiled pattern: where in a text it matches. The only place that holds PCRE2's pointers.
 ///
 /// Categories of characters are those of PCRE2's Unicode version (14 for 10.42).
-final class TextPattern: @unchecked Sendable {  // matching only reads the code and context that it points to
+final class TextPattern: @unchecked Sendable {  // reason: PCRE2 only reads code and context when it matches
   let source: String
   private let code: OpaquePointer
   private let context: OpaquePointer

@@ -152,6 +152,16 @@ import Testing
     #expect(error.description.contains(message))
   }
 
+  @Test("A Hessian that isn't symmetric is refused by row and column")
+  func refusesAsymmetry() throws {
+    let folder = try TemporaryFolder()
+    var lopsided = hessian(0.1)
+    lopsided[2, 5] = 0.5
+    let file = try write([("a.weight", weight), ("a.hessian", lopsided)], to: folder.url)
+    let error = try #require(throws: QuantizationError.self) { try run(file) }
+    #expect(error.description.contains("layer a: its hessian is not symmetric: 0.0 at row 5, column 2, 0.5 across the diagonal"))
+  }
+
   @Test("A Hessian of another size is refused")
   func refusesOtherShapes() throws {
     let folder = try TemporaryFolder()
