@@ -14,6 +14,8 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   /// Grows with every change of the job; the `ETag` of its representation.
   public var version: Int
   public var request: JobRequest
+  /// What the job will need, by the plan made when it was submitted.
+  public var estimate: Estimate?
   public var progress: Progress?
   /// A layer of the result is worse than the request asked for; `warnings` name it.
   public var degraded: Bool
@@ -30,6 +32,21 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     case evaluating
     /// Writing and verifying the checkpoint.
     case publishing
+  }
+
+  public struct Estimate: Codable, Sendable, Hashable {
+    /// Most bytes of memory at a time.
+    public var memoryBytes: Int
+    /// Most bytes below the data folder at a time: finished blocks, the checkpoint that is put together, what memory has no room for.
+    public var diskBytes: Int
+    /// Of those, what stays: the checkpoint.
+    public var artifactBytes: Int
+
+    public init(memoryBytes: Int, diskBytes: Int, artifactBytes: Int) {
+      self.memoryBytes = memoryBytes
+      self.diskBytes = diskBytes
+      self.artifactBytes = artifactBytes
+    }
   }
 
   public struct Progress: Codable, Sendable, Hashable {
@@ -120,7 +137,7 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   }
 
   /// A newly submitted job: queued, version 1.
-  public init(id: JobID, request: JobRequest, createdAt: Date, warnings: [String] = []) {
+  public init(id: JobID, request: JobRequest, createdAt: Date, warnings: [String] = [], estimate: Estimate? = nil) {
     self.id = id
     self.status = .queued
     self.createdAt = createdAt
@@ -129,5 +146,6 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     self.request = request
     self.degraded = false
     self.warnings = warnings
+    self.estimate = estimate
   }
 }

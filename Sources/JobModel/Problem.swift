@@ -28,6 +28,8 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case rangeNotSatisfiable = "range_not_satisfiable"
+    case memoryLimit = "memory_limit"
+    case insufficientStorage = "insufficient_storage"
     case unavailable
     case `internal`
   }

@@ -41,11 +41,11 @@ public struct JobRepository: Sendable {
   ///
   /// - Throws: `JobStoreError.idempotencyMismatch`.
   public func submit(
-    _ request: JobRequest, layers: [LayerRecord], warnings: [String], key: IdempotencyKey?, now: Date
+    _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?, now: Date
   ) async throws -> Submission {
     try await database.write { database in
       if let key, let stored = try database.replayed(key) { return .replayed(stored) }
-      let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings)
+      let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }
       try database.append(.status, to: job.id, ["status": .string(job.status.rawValue)], at: now)

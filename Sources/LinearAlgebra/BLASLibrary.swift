@@ -8,9 +8,9 @@ public enum BLASLibrary {
   /// The processor kernels that OpenBLAS chose at start.
   public static var core: String { String(cString: openblas_get_corename()) }
 
-  /// Threads of one product; process-wide.
-  public static var threads: Int {
-    get { Int(openblas_get_num_threads()) }
-    set { openblas_set_num_threads(Int32(max(1, newValue))) }
-  }
+  /// Makes BLAS compute on the thread that calls it, before the first call (`Cores`).
+  static let isSingleThreaded: Bool = {
+    openblas_set_num_threads(1)
+    return openblas_get_num_threads() == 1
+  }()
 }

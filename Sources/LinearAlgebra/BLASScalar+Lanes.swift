@@ -25,6 +25,11 @@ extension Float {
   }
 
   @inlinable @inline(__always)
+  public static func magnitudes(_ lanes: SIMD16<Float>) -> SIMD16<Float> {
+    unsafeBitCast(unsafeBitCast(lanes, to: SIMD16<UInt32>.self) & 0x7FFF_FFFF, to: SIMD16<Float>.self)
+  }
+
+  @inlinable @inline(__always)
   public static func rounded(_ lanes: SIMD16<Float>) -> SIMD16<Float> {
     let magic: Float = 12_582_912  // 1.5·2^23: what is added to it has no bits for a fraction
     return (lanes + magic) - magic
@@ -52,6 +57,11 @@ extension Double {
     result.replace(with: low, where: .!(lanes .>= low))
     result.replace(with: high, where: lanes .> high)
     return result
+  }
+
+  @inlinable @inline(__always)
+  public static func magnitudes(_ lanes: SIMD16<Double>) -> SIMD16<Double> {
+    unsafeBitCast(unsafeBitCast(lanes, to: SIMD16<UInt64>.self) & 0x7FFF_FFFF_FFFF_FFFF, to: SIMD16<Double>.self)
   }
 
   @inlinable @inline(__always)

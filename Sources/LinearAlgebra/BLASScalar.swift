@@ -12,6 +12,7 @@ public protocol BLASScalar: BinaryFloatingPoint, SIMDScalar, BitwiseCopyable, Co
   static func roundedToFloat16(_ lanes: SIMD16<Self>) -> SIMD16<Self>
   /// Each lane between two bounds; NaN becomes the lower one.
   static func limited(_ lanes: SIMD16<Self>, _ low: SIMD16<Self>, _ high: SIMD16<Self>) -> SIMD16<Self>
+  static func magnitudes(_ lanes: SIMD16<Self>) -> SIMD16<Self>
   /// The nearest integer, ties to even, of lanes below 2^22 in magnitude.
   static func rounded(_ lanes: SIMD16<Self>) -> SIMD16<Self>
   /// Lanes that hold integers from 0 to 255.

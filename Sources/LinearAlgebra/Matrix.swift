@@ -18,6 +18,28 @@ public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
     self.elements = elements
   }
 
+  /// A matrix whose values `body` writes, all of them.
+  public init(rows: Int, columns: Int, writing body: (MutableMatrixView<Scalar>) throws -> Void) rethrows {
+    let elements = try [Scalar](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+      count = rows * columns
+      try body(MutableMatrixView(base: buffer.baseAddress ?? .dangling, rows: rows, columns: columns, rowStride: columns))
+    }
+    self.init(rows: rows, columns: columns, elements: elements)
+  }
+
+  /// A copy of a window's values, in the same or another precision.
+  @_specialize(where Scalar == Double, Other == Float)
+  @_specialize(where Scalar == Float, Other == Float)
+  @_specialize(where Scalar == Double, Other == Double)
+  public init<Other: BLASScalar>(_ view: MatrixView<Other>) {
+    self.init(rows: view.rows, columns: view.columns) { target in
+      for row in 0..<view.rows {
+        let (target, source) = (target.base + row * target.rowStride, view.base + row * view.rowStride)
+        for column in 0..<view.columns { target[column] = Scalar(source[column]) }
+      }
+    }
+  }
+
   /// The same values in another precision.
   @_specialize(where Scalar == Double, Other == Float)
   @_specialize(where Scalar == Float, Other == Double)
@@ -53,11 +75,9 @@ public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
     var result = Matrix(rows: rows, columns: columns)
     result.withMutableView { result in
       withView { source in
-        forEachSlice(of: rows, minimum: 16) { rows in
-          for row in rows {
-            let (target, values) = (result.base + row * result.rowStride, source.base + row * source.rowStride)
-            for column in 0..<order.count { target[column] = values[order[column]] }
-          }
+        for row in 0..<rows {
+          let (target, values) = (result.base + row * result.rowStride, source.base + row * source.rowStride)
+          for column in 0..<order.count { target[column] = values[order[column]] }
         }
       }
     }

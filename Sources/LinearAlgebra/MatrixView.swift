@@ -56,3 +56,28 @@ public struct MutableMatrixView<Scalar: BLASScalar> {
       rowStride: rowStride)
   }
 }
+
+extension MatrixView {
+  /// Some rows, all columns.
+  public subscript(rows rows: Range<Int>) -> MatrixView { self[rows: rows, columns: 0..<columns] }
+}
+
+extension MutableMatrixView {
+  /// Some rows, all columns.
+  public subscript(rows rows: Range<Int>) -> MutableMatrixView { self[rows: rows, columns: 0..<columns] }
+
+  /// Copies the values of a window of the same shape.
+  public func update(from source: MatrixView<Scalar>) {
+    precondition(source.rows == rows && source.columns == columns)
+    for row in 0..<rows { (base + row * rowStride).update(from: source.base + row * source.rowStride, count: columns) }
+  }
+}
+
+/// Lends memory for a matrix whose values are undefined until they are written; valid inside `body` only.
+public func withScratchMatrix<Result>(
+  rows: Int, columns: Int, _ body: (MutableMatrixView<Float>) throws -> Result
+) rethrows -> Result {
+  let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(1, rows * columns))
+  defer { memory.deallocate() }
+  return try body(MutableMatrixView(base: memory, rows: rows, columns: columns, rowStride: columns))
+}

@@ -12,7 +12,7 @@ public enum Orientation: Sendable {
   }
 }
 
-/// C ← α·op(A)·op(B) + β·C.
+/// C ← α·op(A)·op(B) + β·C, on the calling thread, as everything here that isn't named otherwise.
 ///
 /// - Precondition: The shapes fit: op(A) [m, k], op(B) [k, n], C [m, n].
 public func multiply<Scalar: BLASScalar>(
@@ -23,15 +23,38 @@ public func multiply<Scalar: BLASScalar>(
   let (inner, n) = bOrientation == .asIs ? (b.rows, b.columns) : (b.columns, b.rows)
   precondition(k == inner && c.rows == m && c.columns == n, "[\(m), \(k)] · [\(inner), \(n)] into [\(c.rows), \(c.columns)]")
   guard m > 0, n > 0 else { return }
+  precondition(BLASLibrary.isSingleThreaded)
   Scalar.gemm(
     aOrientation.cblas, bOrientation.cblas, Int32(m), Int32(n), Int32(k), alpha, a.base, Int32(max(1, a.rowStride)), b.base,
     Int32(max(1, b.rowStride)), beta, c.base, Int32(max(1, c.rowStride)))
+}
+
+/// C ← α·op(A)·op(B) + β·C on all cores, tile by tile of C.
+///
+/// - Precondition: The shapes fit, as for `multiply`.
+public func multiplyOnAllCores<Scalar: BLASScalar>(
+  _ a: MatrixView<Scalar>, _ aOrientation: Orientation = .asIs, by b: MatrixView<Scalar>, _ bOrientation: Orientation = .asIs,
+  scale alpha: Scalar = 1, into c: MutableMatrixView<Scalar>, keeping beta: Scalar = 0
+) {
+  let edge = 512
+  let (down, across) = ((c.rows + edge - 1) / edge, (c.columns + edge - 1) / edge)
+  let (aInner, bInner) = (aOrientation == .asIs ? a.columns : a.rows, bOrientation == .asIs ? b.rows : b.columns)
+  forEachTask(down * across) { tile in
+    let (row, column) = tile.quotientAndRemainder(dividingBy: across)
+    let rows = row * edge..<min(c.rows, (row + 1) * edge)
+    let columns = column * edge..<min(c.columns, (column + 1) * edge)
+    multiply(
+      aOrientation == .asIs ? a[rows: rows, columns: 0..<aInner] : a[rows: 0..<aInner, columns: rows], aOrientation,
+      by: bOrientation == .asIs ? b[rows: 0..<bInner, columns: columns] : b[rows: columns, columns: 0..<bInner], bOrientation,
+      scale: alpha, into: c[rows: rows, columns: columns], keeping: beta)
+  }
 }
 
 /// Adds the upper triangle of XᵀX to that of `c` [n, n]; X is [t, n]. Half the work of a product.
 public func addGram<Scalar: BLASScalar>(of x: MatrixView<Scalar>, to c: MutableMatrixView<Scalar>, keeping beta: Scalar = 1) {
   precondition(c.rows == x.columns && c.columns == x.columns, "XᵀX of [\(x.rows), \(x.columns)] into [\(c.rows), \(c.columns)]")
   guard x.columns > 0 else { return }
+  precondition(BLASLibrary.isSingleThreaded)
   Scalar.syrk(
     CblasUpper, CblasTrans, Int32(x.columns), Int32(x.rows), 1, x.base, Int32(x.rowStride), beta, c.base, Int32(c.rowStride))
 }
@@ -42,6 +65,7 @@ public func solveRight<Scalar: BLASScalar>(
 ) {
   precondition(r.rows == b.columns && r.columns == b.columns)
   guard b.rows > 0, b.columns > 0 else { return }
+  precondition(BLASLibrary.isSingleThreaded)
   Scalar.trsm(
     CblasRight, CblasUpper, orientation.cblas, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
 }
@@ -52,6 +76,7 @@ public func multiplyRight<Scalar: BLASScalar>(
 ) {
   precondition(h.rows == b.columns && h.columns == b.columns && c.rows == b.rows && c.columns == b.columns)
   guard b.rows > 0, b.columns > 0 else { return }
+  precondition(BLASLibrary.isSingleThreaded)
   Scalar.symm(
     CblasRight, CblasLower, Int32(b.rows), Int32(b.columns), h.base, Int32(h.rowStride), b.base, Int32(b.rowStride), c.base,
     Int32(c.rowStride))
@@ -61,5 +86,17 @@ public func multiplyRight<Scalar: BLASScalar>(
 public func multiplyRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>) {
   precondition(r.rows == b.columns && r.columns == b.columns)
   guard b.rows > 0, b.columns > 0 else { return }
+  precondition(BLASLibrary.isSingleThreaded)
   Scalar.trmm(CblasRight, CblasUpper, CblasNoTrans, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+}
+
+/// B ← B·L⁻ᵀ for a lower triangular L [n, n] and B [m, n].
+func solveRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byLowerTransposed l: MatrixView<Scalar>) {
+  Scalar.trsm(CblasRight, CblasLower, CblasTrans, Int32(b.rows), Int32(b.columns), l.base, Int32(l.rowStride), b.base, Int32(b.rowStride))
+}
+
+/// C ← C − A·Aᵀ in the lower triangle of C [m, m]; A is [m, k].
+func subtractGram<Scalar: BLASScalar>(of a: MatrixView<Scalar>, fromLowerOf c: MutableMatrixView<Scalar>) {
+  Scalar.syrk(
+    CblasLower, CblasNoTrans, Int32(c.rows), Int32(a.columns), -1, a.base, Int32(a.rowStride), 1, c.base, Int32(c.rowStride))
 }

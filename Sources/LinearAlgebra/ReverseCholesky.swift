@@ -25,17 +25,15 @@ public struct ReverseCholesky<Scalar: BLASScalar>: Sendable {
     let norm = matrix.withView(oneNorm)
     guard norm.isFinite else { throw .notFinite }
     matrix.withMutableView(reverse)
-    // LAPACK's column-major 'U' is the row-major lower triangle: JHJ = UᵀU = L·Lᵀ.
-    let uplo = CChar(UInt8(ascii: "U"))
-    let info = matrix.withMutableView { Scalar.potrf(uplo, Int32(n), $0.base, Int32(n)) }
+    let info = matrix.withMutableView(factorLower)
     let pivots = matrix.diagonal
     // OpenBLAS's potrf returns info 0 with NaN in the factor, so the diagonal has the last word.
     let firstBad = pivots.firstIndex { !($0.isFinite && $0 > 0) }
     if info != 0 || firstBad != nil {
-      let order = info > 0 ? Int(info) : (firstBad ?? 0) + 1
+      let order = info > 0 ? info : (firstBad ?? 0) + 1
       throw .notPositiveDefinite(order: order, smallestPivot: pivots.prefix(order - 1).min().map(Double.init))
     }
-    reciprocalCondition = matrix.withView { Scalar.pocon(uplo, Int32(n), $0.base, Int32(n), norm) }
+    reciprocalCondition = matrix.withView { Scalar.pocon(rowMajorLower, Int32(n), $0.base, Int32(n), norm) }
     matrix.withMutableView(reverse)
     factor = matrix
   }
@@ -44,26 +42,67 @@ public struct ReverseCholesky<Scalar: BLASScalar>: Sendable {
   public var smallestPivot: Scalar { factor.diagonal.min() ?? 1 }
 }
 
+/// LAPACK's column-major 'U' is the row-major lower triangle.
+private let rowMajorLower = CChar(UInt8(ascii: "U"))
+
+/// A ← L with A = L·Lᵀ in the lower triangle; the rest stays. Panel by panel of columns, on all cores.
+///
+/// - Returns: 0, or the first leading minor, from 1, that isn't positive definite.
+private func factorLower<Scalar: BLASScalar>(_ a: MutableMatrixView<Scalar>) -> Int {
+  precondition(BLASLibrary.isSingleThreaded)
+  let (size, width) = (a.rows, 256)
+  for start in stride(from: 0, to: size, by: width) {
+    let panel = start..<min(size, start + width)
+    // Rows below the diagonal block start where it ends.
+    forEachSlice(of: size - panel.upperBound + panel.count, length: width) { slice in
+      let rows = start + slice.lowerBound..<start + slice.upperBound
+      let left = a[rows: rows, columns: 0..<start].readOnly
+      let target = a[rows: rows, columns: panel]
+      if slice.lowerBound == 0 {
+        subtractGram(of: left, fromLowerOf: target)
+      } else {
+        multiply(left, by: a[rows: panel, columns: 0..<start].readOnly, .transposed, scale: -1, into: target, keeping: 1)
+      }
+    }
+    let block = a[rows: panel, columns: panel]
+    let info = Scalar.potrf(rowMajorLower, Int32(panel.count), block.base, Int32(block.rowStride))
+    guard info == 0 else { return start + max(1, Int(info)) }
+    forEachSlice(of: size - panel.upperBound, length: width) { slice in
+      let rows = panel.upperBound + slice.lowerBound..<panel.upperBound + slice.upperBound
+      solveRight(a[rows: rows, columns: panel], byLowerTransposed: block.readOnly)
+    }
+  }
+  return 0
+}
+
 /// Largest sum of absolute values of a row; for a symmetric matrix also of a column. Not finite where an entry isn't.
 @_specialize(where Scalar == Float)
 @_specialize(where Scalar == Double)
 private func oneNorm<Scalar: BLASScalar>(_ matrix: MatrixView<Scalar>) -> Scalar {
-  var norm: Scalar = 0
-  for row in 0..<matrix.rows {
-    let values = matrix.base + row * matrix.rowStride
-    var sums = SIMD8<Scalar>.zero
-    var column = 0
-    while column + 8 <= matrix.columns {
-      for lane in 0..<8 { sums[lane] += abs(values[column + lane]) }
-      column += 8
+  var sums = [Scalar](repeating: 0, count: matrix.rows)
+  sums.withUnsafeMutableBufferPointer { sums in
+    guard let sums = sums.baseAddress else { return }
+    forEachSlice(of: matrix.rows, minimum: 16) { rows in
+      for row in rows { sums[row] = sumOfMagnitudes(matrix.base + row * matrix.rowStride, count: matrix.columns) }
     }
-    var sum: Scalar = 0
-    for lane in 0..<8 { sum += sums[lane] }
-    for column in column..<matrix.columns { sum += abs(values[column]) }
-    guard sum.isFinite else { return sum }
-    norm = max(norm, sum)
   }
-  return norm
+  // max(_:_:) may pass over NaN.
+  return sums.first { !$0.isFinite } ?? sums.max() ?? 0
+}
+
+@inline(__always)
+private func sumOfMagnitudes<Scalar: BLASScalar>(_ values: UnsafePointer<Scalar>, count: Int) -> Scalar {
+  var lanes = SIMD16<Scalar>.zero
+  var column = 0
+  while column + 16 <= count {
+    let part = UnsafeRawPointer(values + column).loadUnaligned(as: SIMD16<Scalar>.self)
+    lanes += Scalar.magnitudes(part)
+    column += 16
+  }
+  var sum: Scalar = 0
+  for lane in 0..<16 { sum += lanes[lane] }
+  for column in column..<count { sum += abs(values[column]) }
+  return sum
 }
 
 /// J·H·J in place: the first value changes places with the last.

@@ -1,48 +1,63 @@
 import Foundation
 import LinearAlgebra
 
-/// Activations of all sequences between two stages, in a memory-mapped file that has no name and vanishes with the process.
-///
-/// The kernel keeps in memory what fits; the rest is on disk.
+/// Activations of all sequences between two stages: in memory, or in a memory-mapped file without a name that vanishes with the process.
 final class ActivationSpool {
   let columns: Int
-  private let descriptor: Int32
+  private let storage: Storage
   private var base: UnsafeMutableRawPointer
   private var byteCount: Int
 
+  private enum Storage {
+    case memory
+    case file(descriptor: Int32)
+  }
+
   /// - Parameters:
-  ///   - folder: Where the file is made.
+  ///   - folder: Where a file is made; nil: it is kept in memory.
   ///   - rows: Tokens of all sequences.
   ///   - columns: Channels.
   /// - Throws: `POSIXError`, for one where the disk is full.
-  init(in folder: URL, rows: Int, columns: Int) throws {
+  init(in folder: URL?, rows: Int, columns: Int) throws {
     self.columns = columns
-    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)  // mkstemp puts a name in place of the Xs
-    descriptor = mkstemp(&path)
-    guard descriptor >= 0 else { throw POSIXError.current }
-    unlink(path)
     byteCount = Self.byteCount(rows: rows, columns: columns)
+    storage = if let folder { .file(descriptor: try Self.makeFile(in: folder)) } else { .memory }
     do {
-      base = try Self.map(descriptor, byteCount: byteCount)
+      base = try Self.map(storage, byteCount: byteCount)
     } catch {
-      close(descriptor)
+      if case .file(let descriptor) = storage { close(descriptor) }
       throw error
     }
   }
 
   deinit {
     munmap(base, byteCount)
-    close(descriptor)
+    if case .file(let descriptor) = storage { close(descriptor) }
   }
 
-  private static func byteCount(rows: Int, columns: Int) -> Int { max(1, rows * columns * MemoryLayout<Float>.stride) }
+  /// - Returns: The number of bytes that hold so many values.
+  static func byteCount(rows: Int, columns: Int) -> Int { max(1, rows * columns * MemoryLayout<Float>.stride) }
 
-  private static func map(_ descriptor: Int32, byteCount: Int) throws -> UnsafeMutableRawPointer {
-    let status = posix_fallocate(descriptor, 0, off_t(byteCount))
-    guard status == 0 else { throw POSIXError(POSIXErrorCode(rawValue: status) ?? .EIO) }
-    guard let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), mapping != MAP_FAILED else {
-      throw POSIXError.current
+  private static func makeFile(in folder: URL) throws -> Int32 {
+    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)  // mkstemp puts a name in place of the Xs
+    let descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { throw POSIXError.current }
+    unlink(path)
+    return descriptor
+  }
+
+  private static func map(_ storage: Storage, byteCount: Int) throws -> UnsafeMutableRawPointer {
+    let mapping: UnsafeMutableRawPointer?
+    switch storage {
+    case .memory:
+      mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      if let mapping, mapping != MAP_FAILED { madvise(mapping, byteCount, MADV_HUGEPAGE) }
+    case .file(let descriptor):
+      let status = posix_fallocate(descriptor, 0, off_t(byteCount))
+      guard status == 0 else { throw POSIXError(POSIXErrorCode(rawValue: status) ?? .EIO) }
+      mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     }
+    guard let mapping, mapping != MAP_FAILED else { throw POSIXError.current }
     return mapping
   }
 
@@ -50,27 +65,18 @@ final class ActivationSpool {
   func grow(rows: Int) throws {
     let larger = Self.byteCount(rows: rows, columns: columns)
     guard larger > byteCount else { return }
-    let mapping = try Self.map(descriptor, byteCount: larger)
+    let mapping = try Self.map(storage, byteCount: larger)
+    if case .memory = storage { mapping.copyMemory(from: base, byteCount: byteCount) }
     munmap(base, byteCount)
     (base, byteCount) = (mapping, larger)
   }
 
-  private func row(_ index: Int) -> UnsafeMutablePointer<Float> {
-    base.assumingMemoryBound(to: Float.self) + index * columns
-  }
-
   /// - Precondition: The rows are within the spool.
-  func read(_ rows: Range<Int>) -> Matrix<Float> {
-    precondition(rows.upperBound * columns * MemoryLayout<Float>.stride <= byteCount)
-    return Matrix(
-      rows: rows.count, columns: columns,
-      elements: Array(UnsafeBufferPointer(start: row(rows.lowerBound), count: rows.count * columns)))
-  }
-
-  /// - Precondition: The rows are within the spool.
-  func write(_ matrix: Matrix<Float>, at firstRow: Int) {
-    precondition(matrix.columns == columns && (firstRow + matrix.rows) * columns * MemoryLayout<Float>.stride <= byteCount)
-    row(firstRow).update(from: matrix.elements, count: matrix.elements.count)
+  /// - Returns: Those tokens' activations, valid until the spool grows or goes.
+  subscript(rows: Range<Int>) -> MutableMatrixView<Float> {
+    precondition(rows.lowerBound >= 0 && rows.upperBound * columns * MemoryLayout<Float>.stride <= byteCount)
+    return MutableMatrixView(
+      base: base.assumingMemoryBound(to: Float.self) + rows.lowerBound * columns, rows: rows.count, columns: columns, rowStride: columns)
   }
 }
 

@@ -11,18 +11,17 @@ final class ActivationStream {
   private let attended: ActivationSpool
   /// Inputs of the down projection; nil where they are computed twice instead.
   private let inner: ActivationSpool?
-  /// Inner activations of the MLP are computed twice instead of stored beyond this many bytes.
-  private static let innerLimit = 2 << 30
 
   /// - Parameters:
-  ///   - folder: Where the spools are made.
+  ///   - folder: Where spools are made that memory has no room for.
   ///   - tokens: Of all sequences.
-  init(_ configuration: ModelConfiguration, in folder: URL, tokens: Int) throws {
-    hidden = try ActivationSpool(in: folder, rows: tokens, columns: configuration.hiddenSize)
-    attended = try ActivationSpool(in: folder, rows: tokens, columns: configuration.attentionHeads * configuration.headSize)
-    let innerBytes = tokens * configuration.intermediateSize * MemoryLayout<Float>.stride
-    inner =
-      innerBytes <= Self.innerLimit ? try ActivationSpool(in: folder, rows: tokens, columns: configuration.intermediateSize) : nil
+  init(_ configuration: ModelConfiguration, in folder: URL, tokens: Int, plan: MemoryPlan) throws {
+    func spool(_ columns: Int) throws -> ActivationSpool {
+      try ActivationSpool(in: plan.spoolsToDisk ? folder : nil, rows: tokens, columns: columns)
+    }
+    hidden = try spool(configuration.hiddenSize)
+    attended = try spool(configuration.attentionHeads * configuration.headSize)
+    inner = plan.keepsInnerActivations ? try spool(configuration.intermediateSize) : nil
   }
 
   /// Makes room for more tokens.
@@ -34,53 +33,58 @@ final class ActivationStream {
 
   /// The hidden states that enter the first block.
   func begin<Source>(_ tokens: ArraySlice<Int32>, at rows: Range<Int>, model: CausalLanguageModel<Source>) throws {
-    hidden.write(try model.embed(tokens), at: rows.lowerBound)
+    try model.embed(tokens, into: hidden[rows])
   }
 
-  /// Goes on to a stage and returns its input [rows, channels].
-  func advance(to stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor?) -> Matrix<Float> {
+  /// Goes on to a stage.
+  func advance(to stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor?) {
     monitor?.firstToken = rows.lowerBound
     switch stage {
-    case .attentionInput:
-      return block.attentionInput(hidden.read(rows), monitor: monitor)
-    case .attentionOutput:
-      let output = block.attentionOutput(block.attentionInput(hidden.read(rows)), monitor: monitor)
-      attended.write(output, at: rows.lowerBound)
-      return output
-    case .mlpInput:
-      var states = hidden.read(rows)
-      block.addAttention(attended.read(rows), to: &states, monitor: monitor)
-      hidden.write(states, at: rows.lowerBound)
-      return block.mlpInput(states, monitor: monitor)
+    case .attentionInput: break
+    case .attentionOutput: block.attentionOutput(hidden[rows].readOnly, into: attended[rows], monitor: monitor)
+    case .mlpInput: block.addAttention(attended[rows].readOnly, to: hidden[rows], monitor: monitor)
     case .mlpOutput:
-      let output = block.mlpOutput(block.mlpInput(hidden.read(rows)), monitor: monitor)
-      inner?.write(output, at: rows.lowerBound)
-      return output
+      if let inner { block.mlpOutput(hidden[rows].readOnly, into: inner[rows], monitor: monitor) }
     }
   }
 
-  /// The input of the stage that the stream has reached, once more.
-  func input(of stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>) -> Matrix<Float> {
+  /// Lends the input [rows, channels] of the stage that the stream has reached.
+  func withInput<Result>(
+    of stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor? = nil,
+    _ body: (MatrixView<Float>) throws -> Result
+  ) rethrows -> Result {
+    monitor?.firstToken = rows.lowerBound
     switch stage {
-    case .attentionInput: block.attentionInput(hidden.read(rows))
-    case .attentionOutput: attended.read(rows)
-    case .mlpInput: block.mlpInput(hidden.read(rows))
-    case .mlpOutput: inner?.read(rows) ?? block.mlpOutput(block.mlpInput(hidden.read(rows)))
+    case .attentionInput:
+      return try withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
+        block.attentionInput(hidden[rows].readOnly, into: input, monitor: monitor)
+        return try body(input.readOnly)
+      }
+    case .attentionOutput: return try body(attended[rows].readOnly)
+    case .mlpInput:
+      return try withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
+        block.mlpInput(hidden[rows].readOnly, into: input, monitor: monitor)
+        return try body(input.readOnly)
+      }
+    case .mlpOutput:
+      if let inner { return try body(inner[rows].readOnly) }
+      return try withScratchMatrix(rows: rows.count, columns: block[.gate].weight.rows) { input in
+        block.mlpOutput(hidden[rows].readOnly, into: input, monitor: monitor)
+        return try body(input.readOnly)
+      }
     }
   }
 
   /// Leaves the block: from the input of its last stage to the hidden states that enter the next one.
   func finish(_ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor?) {
     monitor?.firstToken = rows.lowerBound
-    var states = hidden.read(rows)
-    block.addMLP(input(of: .mlpOutput, block, rows), to: &states, monitor: monitor)
-    hidden.write(states, at: rows.lowerBound)
+    if let inner {
+      block.addMLP(inner[rows].readOnly, to: hidden[rows], monitor: monitor)
+    } else {
+      block.addMLP(to: hidden[rows], monitor: monitor)
+    }
   }
 
   /// From one end of a block to the other.
-  func pass(_ block: DecoderBlock, _ rows: Range<Int>) {
-    var states = hidden.read(rows)
-    block.forward(&states)
-    hidden.write(states, at: rows.lowerBound)
-  }
+  func pass(_ block: DecoderBlock, _ rows: Range<Int>) { block.forward(hidden[rows]) }
 }

@@ -30,7 +30,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     var results: [LayerResult] = []
     for stage in BlockStage.allCases { results += try quantize(stage) }
     for use in [CalibrationSamples.Use.calibration, .heldOut] {
-      for rows in run.samples.batches(0..<run.samples.count, for: use) {
+      for rows in run.passes(0..<run.samples.count, for: use) {
         try observer.checkCancellation()
         run.quantized.finish(block, rows, monitor: monitor)
         if let original { run.original?.finish(original, rows, monitor: originalMonitor) }
@@ -85,23 +85,35 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     _ samples: Range<Int>, to stage: BlockStage, into statistics: inout Statistics, log: inout AttemptLog, layers: [LayerIdentity]
   ) throws {
     for use in [CalibrationSamples.Use.calibration, .heldOut] {
-      for rows in run.samples.batches(samples, for: use) {
+      for pass in run.passes(samples, for: use) {
         try observer.checkCancellation()
-        let input = run.quantized.advance(to: stage, block, rows, monitor: monitor)
-        let originalInput = original.flatMap { run.original?.advance(to: stage, $0, rows, monitor: originalMonitor) }
-        try run.drop(monitor, originalMonitor, layers: layers, log: &log, damping: solver.options.damping)
-        if use == .calibration {
-          for part in run.samples.remaining(in: rows) {
-            let window = part.lowerBound - rows.lowerBound..<part.upperBound - rows.lowerBound
-            input.withView { input in
-              let input = input[rows: window, columns: 0..<input.columns]
-              statistics.hessian.add(input)
-              originalInput?.withView { statistics.compensation?.add($0[rows: window, columns: 0..<$0.columns], input) }
+        run.quantized.advance(to: stage, block, pass, monitor: monitor)
+        if let original { run.original?.advance(to: stage, original, pass, monitor: originalMonitor) }
+        try observer.did(run.work.preceding(stage, tokens: pass.count, length: run.samples.length) * run.streams)
+        for batch in run.batches(of: pass) {
+          try observer.checkCancellation()
+          try withInputs(of: stage, batch) { input, originalInput in
+            try run.drop(monitor, originalMonitor, layers: layers, log: &log, damping: solver.options.damping)
+            guard use == .calibration else { return }
+            for part in run.samples.remaining(in: batch) {
+              let window = part.lowerBound - batch.lowerBound..<part.upperBound - batch.lowerBound
+              statistics.hessian.add(input[rows: window])
+              if let originalInput { statistics.compensation?.add(originalInput[rows: window], input[rows: window]) }
             }
           }
+          if use == .calibration { try observer.did(run.work.accumulation(stage, rows: batch.count)) }
         }
-        try observer.did(run.work.accumulation(stage, rows: rows.count, length: run.samples.length, heldOut: use == .heldOut))
       }
+    }
+  }
+
+  /// Lends a stage's inputs as the quantized and the original blocks before it give them.
+  private func withInputs(
+    of stage: BlockStage, _ rows: Range<Int>, _ body: (_ quantized: MatrixView<Float>, _ original: MatrixView<Float>?) throws -> Void
+  ) throws {
+    try run.quantized.withInput(of: stage, block, rows, monitor: monitor) { quantized in
+      guard let original, let stream = run.original else { return try body(quantized, nil) }
+      try stream.withInput(of: stage, original, rows, monitor: originalMonitor) { try body(quantized, $0) }
     }
   }
 
@@ -137,11 +149,13 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     }
     return .init(strength: compensation.strength, correlation: correlation) { [run, block, observer] plain, compensated in
       var error = HeldOutError()
-      for rows in run.samples.batches(0..<run.samples.count, for: .heldOut) {
+      for rows in run.passes(0..<run.samples.count, for: .heldOut) {
         try observer.checkCancellation()
-        error.add(
-          original: stream.input(of: stage, original, rows), quantized: run.quantized.input(of: stage, block, rows), weight: weight,
-          plain: plain, compensated: compensated)
+        run.quantized.withInput(of: stage, block, rows) { quantized in
+          stream.withInput(of: stage, original, rows) { original in
+            error.add(original: original, quantized: quantized, weight: weight, plain: plain, compensated: compensated)
+          }
+        }
       }
       return error.improves
     }

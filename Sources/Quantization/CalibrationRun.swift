@@ -14,6 +14,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   /// More rows were asked for than the data has.
   private(set) var dataIsExhausted = false
 
+  private let plan: MemoryPlan
   private let data: CalibrationData
   private let model: CausalLanguageModel<CheckpointFolder>
   private let recovery: RecoveryPolicy
@@ -37,9 +38,10 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let compensates = quantizer.options.errorCompensation > 0
     samples = CalibrationSamples(data.initial, holdsOut: compensates)
     let tokens = samples.sequences.tokens.count
-    quantized = try ActivationStream(configuration, in: scratch, tokens: tokens)
+    plan = try MemoryPlan(configuration, options: quantizer.options, tokens: tokens, length: samples.length, limit: quantizer.memoryLimit)
+    quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan)
     // Without a held-out sequence nothing shows whether compensation helps.
-    original = compensates && !samples.heldOut.isEmpty ? try ActivationStream(configuration, in: scratch, tokens: tokens) : nil
+    original = compensates && !samples.heldOut.isEmpty ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan) : nil
     if compensates, original == nil {
       try observer.warn("error compensation needs at least 2 calibration sequences, one of them to judge it by; it is off")
     }
@@ -59,9 +61,22 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     try enter(0..<samples.count, passing: finishedBlocks.states.count)
   }
 
+  /// Token ranges of sequences of one use that are computed at once.
+  func passes(_ added: Range<Int>, for use: CalibrationSamples.Use) -> [Range<Int>] {
+    samples.ranges(added, for: use, most: plan.tokensPerPass)
+  }
+
+  private func passes(_ added: Range<Int>) -> [Range<Int>] { passes(added, for: .calibration) + passes(added, for: .heldOut) }
+
+  /// Parts of a pass that sums are taken over at once.
+  func batches(of pass: Range<Int>) -> [Range<Int>] {
+    let batch = TokenSlices(length: samples.length, widest: configuration.intermediateSize).batch
+    return stride(from: pass.lowerBound, to: pass.upperBound, by: batch).map { $0..<min(pass.upperBound, $0 + batch) }
+  }
+
   /// Embeds sequences and takes them through finished blocks.
   private func enter(_ added: Range<Int>, passing blocks: Int) throws {
-    let batches = samples.batches(added, for: .calibration) + samples.batches(added, for: .heldOut)
+    let batches = passes(added)
     for rows in batches {
       let tokens = samples.sequences.tokens[rows]
       try quantized.begin(tokens, at: rows, model: model)
@@ -94,9 +109,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let added = samples.extend(to: sequences)
     try enter(added, passing: block.index)
     for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
-      for rows in samples.batches(added, for: .calibration) + samples.batches(added, for: .heldOut) {
-        _ = quantized.advance(to: earlier, block, rows, monitor: nil)
-        if let originalBlock { _ = original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
+      for rows in passes(added) {
+        quantized.advance(to: earlier, block, rows, monitor: nil)
+        if let originalBlock { original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
         try observer.did(work.preceding(earlier, tokens: rows.count, length: samples.length) * streams)
       }
     }

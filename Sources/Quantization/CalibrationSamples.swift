@@ -10,8 +10,6 @@ struct CalibrationSamples {
   private(set) var dropped: [NonFiniteActivation] = []
   private var droppedSamples: Set<Int> = []
   private let holdsOut: Bool
-  /// Tokens that are computed at once, if a sequence isn't longer.
-  private static let tokensPerBatch = 4096
 
   /// - Parameter holdsOut: Whether a tenth is held out; never of a single sequence.
   init(_ sequences: TokenSequences, holdsOut: Bool) {
@@ -43,11 +41,13 @@ struct CalibrationSamples {
   /// Sequences that enter Hessians.
   var calibrating: Int { count - heldOut.union(droppedSamples).count }
 
-  /// Token ranges of consecutive sequences of one use, dropped ones left out, a few sequences each.
+  /// Token ranges of consecutive sequences of one use, dropped ones left out.
   ///
-  /// - Parameter samples: Only these sequences.
-  func batches(_ samples: Range<Int>, for use: Use) -> [Range<Int>] {
-    let most = max(1, Self.tokensPerBatch / length)
+  /// - Parameters:
+  ///   - samples: Only these sequences.
+  ///   - most: Tokens of a range at most, if a sequence isn't longer.
+  func ranges(_ samples: Range<Int>, for use: Use, most: Int) -> [Range<Int>] {
+    let most = max(1, most / length)
     var runs: [Range<Int>] = []
     for sample in samples where !droppedSamples.contains(sample) && heldOut.contains(sample) == (use == .heldOut) {
       if let last = runs.last, last.upperBound == sample, last.count < most {
@@ -63,6 +63,6 @@ struct CalibrationSamples {
   func remaining(in rows: Range<Int>) -> [Range<Int>] {
     let samples = rows.lowerBound / length..<rows.upperBound / length
     guard samples.contains(where: droppedSamples.contains) else { return [rows] }
-    return batches(samples, for: .calibration) + batches(samples, for: .heldOut)
+    return ranges(samples, for: .calibration, most: rows.count) + ranges(samples, for: .heldOut, most: rows.count)
   }
 }

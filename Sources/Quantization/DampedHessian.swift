@@ -27,16 +27,16 @@ package struct DampedHessian: Sendable {
   /// Tries the first damping in the ladder's precision, then in float64, then the rest of the ladder in float64.
   ///
   /// - Parameters:
-  ///   - hessian: H [n, n], finite, both triangles.
+  ///   - hessian: H [n, n], finite.
   ///   - ladder: Fractions of the mean diagonal, rising, not empty.
   ///   - log: What was tried before; goes on in the result.
   ///   - exhausted: What the last failure's row says is done next.
   /// - Throws: `Failure`.
   package init(
-    _ hessian: Matrix<Double>, options: QuantizationOptions, ladder: DampingLadder, log: AttemptLog = AttemptLog(),
+    _ hessian: SymmetricMatrix, options: QuantizationOptions, ladder: DampingLadder, log: AttemptLog = AttemptLog(),
     exhausted: Attempt.Remedy = .fail
   ) throws(Failure) {
-    let columns = hessian.columns
+    let columns = hessian.size
     var diagonal = hessian.diagonal
     deadColumns = diagonal.indices.filter { diagonal[$0] == 0 }
     for column in deadColumns { diagonal[column] = 1 }
@@ -68,7 +68,7 @@ package struct DampedHessian: Sendable {
 
 /// Factors one Hessian with one damping after the other and remembers how each went.
 private struct FactorizationTrials {
-  let hessian: Matrix<Double>
+  let hessian: SymmetricMatrix
   let diagonal: [Double]
   let meanDiagonal: Double
   let order: [Int]
@@ -87,7 +87,8 @@ private struct FactorizationTrials {
         smallestPivot: smallestPivot, reciprocalCondition: reciprocalCondition, seconds: (clock.now - start) / .seconds(1))
     }
     do {
-      let factor: ReverseCholesky<Scalar> = try ReverseCholesky(permuted(adding: damping * meanDiagonal))
+      let factor: ReverseCholesky<Scalar> = try ReverseCholesky(
+        hessian.permuted(order, diagonal: diagonal.map { $0 + damping * meanDiagonal }))
       record(nil, info: 0, smallestPivot: Double(factor.smallestPivot), reciprocalCondition: Double(factor.reciprocalCondition))
       return factor
     } catch {
@@ -99,22 +100,5 @@ private struct FactorizationTrials {
       }
       return nil
     }
-  }
-
-  private func permuted<Scalar: BLASScalar>(adding damping: Double) -> Matrix<Scalar> {
-    let size = hessian.columns
-    var result = Matrix<Scalar>(rows: size, columns: size)
-    result.withMutableView { result in
-      hessian.withView { hessian in
-        forEachSlice(of: size, minimum: 16) { rows in
-          for row in rows {
-            let (target, source) = (result.base + row * size, hessian.base + order[row] * hessian.rowStride)
-            for column in 0..<size { target[column] = Scalar(source[order[column]]) }
-            target[row] = Scalar(diagonal[order[row]] + damping)
-          }
-        }
-      }
-    }
-    return result
   }
 }

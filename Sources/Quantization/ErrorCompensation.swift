@@ -19,8 +19,7 @@ struct ErrorCompensation {
   ///   - original: X [tokens, n].
   ///   - quantized: X̂ [tokens, n].
   mutating func add(_ original: MatrixView<Float>, _ quantized: MatrixView<Float>) {
-    var difference = Matrix<Float>(rows: original.rows, columns: original.columns)
-    difference.withMutableView { difference in
+    withScratchMatrix(rows: original.rows, columns: original.columns) { difference in
       forEachSlice(of: original.rows, minimum: 16) { rows in
         for row in rows {
           let target = difference.base + row * difference.rowStride
@@ -28,9 +27,7 @@ struct ErrorCompensation {
           for column in 0..<difference.columns { target[column] = a[column] - b[column] }
         }
       }
-    }
-    difference.withView { difference in
-      sum.withMutableView { multiply(difference, .transposed, by: quantized, into: $0, keeping: 1) }
+      sum.withMutableView { multiplyOnAllCores(difference.readOnly, .transposed, by: quantized, into: $0, keeping: 1) }
     }
     tokens += original.rows
   }
@@ -40,7 +37,7 @@ struct ErrorCompensation {
     var result = Matrix<Float>(rows: weight.rows, columns: weight.columns)
     let scale = Float(strength * 2 / Double(max(1, tokens)))
     result.withMutableView { result in
-      weight.withView { weight in sum.withView { multiply(weight, by: $0, scale: scale, into: result) } }
+      weight.withView { weight in sum.withView { multiplyOnAllCores(weight, by: $0, scale: scale, into: result) } }
     }
     let squares = result.sumOfSquares
     return squares.isFinite && squares > 0 ? result : nil
@@ -51,26 +48,32 @@ struct ErrorCompensation {
 struct HeldOutError {
   private(set) var plain = 0.0
   private(set) var compensated = 0.0
+  /// Tokens that a core computes at once.
+  private static let tokensAtOnce = 256
 
   mutating func add(
-    original: Matrix<Float>, quantized: Matrix<Float>, weight: Matrix<Float>, plain plainWeight: Matrix<Float>,
+    original: MatrixView<Float>, quantized: MatrixView<Float>, weight: Matrix<Float>, plain plainWeight: Matrix<Float>,
     compensated compensatedWeight: Matrix<Float>
   ) {
-    var target = Matrix<Float>(rows: original.rows, columns: weight.rows)
-    target.withMutableView { target in
-      original.withView { x in weight.withView { multiply(x, by: $0, .transposed, into: target) } }
-    }
-    func error(_ candidate: Matrix<Float>) -> Double {
-      var difference = target
-      difference.withMutableView { difference in
-        quantized.withView { x in
-          candidate.withView { multiply(x, by: $0, .transposed, scale: -1, into: difference, keeping: 1) }
+    let slices = (original.rows + Self.tokensAtOnce - 1) / Self.tokensAtOnce
+    var errors = [(plain: Double, compensated: Double)](repeating: (0, 0), count: slices)
+    errors.withUnsafeMutableBufferPointer { errors in
+      nonisolated(unsafe) let errors = errors  // reason: each slice writes its own element
+      forEachSlice(of: original.rows, length: Self.tokensAtOnce) { rows in
+        withScratchMatrix(rows: rows.count, columns: weight.rows) { difference in
+          func error(_ candidate: Matrix<Float>) -> Double {
+            weight.withView { multiply(original[rows: rows], by: $0, .transposed, into: difference) }
+            candidate.withView { multiply(quantized[rows: rows], by: $0, .transposed, scale: -1, into: difference, keeping: 1) }
+            return difference.readOnly.sumOfSquares
+          }
+          errors[rows.lowerBound / Self.tokensAtOnce] = (error(plainWeight), error(compensatedWeight))
         }
       }
-      return difference.sumOfSquares
     }
-    plain += error(plainWeight)
-    compensated += error(compensatedWeight)
+    for error in errors {
+      plain += error.plain
+      compensated += error.compensated
+    }
   }
 
   var improves: Bool { compensated < plain }

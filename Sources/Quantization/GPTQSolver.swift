@@ -40,13 +40,16 @@ struct GPTQSolver<Scalar: BLASScalar> {
     return state.solved
   }
 
-  /// Runs of whole groups, at least `RecurrenceBlock.width` columns each where groups are smaller: one product each.
+  /// Columns of the products that bring in the errors of all columns before.
+  private static var outerWidth: Int { 512 }
+
+  /// Runs of whole groups, at least `outerWidth` columns each where groups are smaller.
   private var outerBlocks: [(columns: Range<Int>, groups: ArraySlice<ColumnOrder.Group>)] {
     var blocks: [(Range<Int>, ArraySlice<ColumnOrder.Group>)] = []
     var first = 0
     for (index, group) in order.groups.enumerated() {
       let start = order.groups[first].positions.lowerBound
-      if group.positions.upperBound - start >= RecurrenceBlock<Scalar>.width || index == order.groups.count - 1 {
+      if group.positions.upperBound - start >= Self.outerWidth || index == order.groups.count - 1 {
         blocks.append((start..<group.positions.upperBound, order.groups[first...index]))
         first = index + 1
       }
@@ -123,11 +126,9 @@ extension MutableMatrixView {
   /// Adds a window of the same shape.
   func add(_ other: MatrixView<Scalar>) {
     precondition(other.rows == rows && other.columns == columns)
-    forEachSlice(of: rows, minimum: 32) { range in
-      for row in range {
-        let (target, source) = (base + row * rowStride, other.base + row * other.rowStride)
-        for column in 0..<columns { target[column] += source[column] }
-      }
+    for row in 0..<rows {
+      let (target, source) = (base + row * rowStride, other.base + row * other.rowStride)
+      for column in 0..<columns { target[column] += source[column] }
     }
   }
 }

@@ -16,16 +16,13 @@ struct GroupGrids<Scalar: BLASScalar> {
   /// - Returns: One grid a row; nil where a scale is beyond float16.
   func find(in weights: Matrix<Scalar>) -> [Grid]? {
     let rows = weights.rows
-    let slices = (rows + Self.lanes - 1) / Self.lanes
     var grids = [Grid?](repeating: nil, count: rows)
     grids.withUnsafeMutableBufferPointer { grids in
       weights.withView { weights in
         let grids = grids.baseAddress.unsafelyUnwrapped
-        forEachSlice(of: slices, minimum: 2) { range in
-          withUnsafeTemporaryAllocation(of: Lanes.self, capacity: weights.columns) { lanes in
-            for slice in range {
-              find(rows: slice * Self.lanes..<min(rows, (slice + 1) * Self.lanes), of: weights, lanes: lanes, into: grids)
-            }
+        withUnsafeTemporaryAllocation(of: Lanes.self, capacity: weights.columns) { lanes in
+          for first in stride(from: 0, to: rows, by: Self.lanes) {
+            find(rows: first..<min(rows, first + Self.lanes), of: weights, lanes: lanes, into: grids)
           }
         }
       }

@@ -96,22 +96,23 @@ public struct LayerFile: Sendable {
     return inputs * inputs * (inputs / 3 + 5 * Double(layer.outputs))
   }
 
-  private func statistics(_ index: Int, options: QuantizationOptions) throws -> (Matrix<Double>, AttemptLog) {
-    let hessian: Matrix<Double>
+  private func statistics(_ index: Int, options: QuantizationOptions) throws -> (SymmetricMatrix, AttemptLog) {
+    let hessian: SymmetricMatrix
     if folder.contains(prefixes[index] + "inputs") {
       let inputs = try matrix("inputs", index)
       var accumulator = HessianAccumulator(columns: inputs.columns)
       if inputs.rows > 0 { accumulator.add(inputs) }
       hessian = accumulator.hessian()
     } else {
-      hessian = Matrix<Double>(try matrix("hessian", index))
-      try requireSymmetric(hessian, layers[index].name)
+      let full = Matrix<Double>(try matrix("hessian", index))
+      try requireSymmetric(full, layers[index].name)
+      hessian = SymmetricMatrix(full)
     }
     var log = AttemptLog(samples: 0, tokens: tokens[index] ?? 0)
-    let needed = RecoveryPolicy.neededTokens(columns: hessian.columns)
+    let needed = RecoveryPolicy.neededTokens(columns: hessian.size)
     if let tokens = tokens[index], tokens < needed {
       log.add(
-        .starved, "\(tokens) tokens for \(hessian.columns) columns, \(needed) are wanted; a layer job has no more rows", remedy: .damping,
+        .starved, "\(tokens) tokens for \(hessian.size) columns, \(needed) are wanted; a layer job has no more rows", remedy: .damping,
         damping: options.damping)
     }
     return (hessian, log)

@@ -16,7 +16,8 @@ public struct LayerQuantization: Sendable {
 extension DampedHessian {
   /// Quantizes one of the linears that read this Hessian's input.
   ///
-  /// Each optional step is kept row by row, where the measured loss falls: rows of a layer don't interact.
+  /// Rows of a layer don't interact: a few at a time go through all steps on one core. Each optional step is kept row by row,
+  /// where the measured loss falls.
   ///
   /// - Parameters:
   ///   - weight: [m, n], finite.
@@ -27,62 +28,70 @@ extension DampedHessian {
     _ weight: Matrix<Float>, compensating correlation: Matrix<Float>? = nil, options: QuantizationOptions, layer name: String
   ) throws(QuantizationError) -> LayerQuantization {
     switch factor {
-    case .float32(let factor):
-      try quantize(weight, correlation, factor: factor, options: options, layer: name)
-    case .float64(let factor):
-      try quantize(Matrix<Double>(weight), correlation.map { Matrix<Double>($0) }, factor: factor, options: options, layer: name)
+    case .float32(let factor): try quantize(weight, correlation, factor: factor, options: options, layer: name)
+    case .float64(let factor): try quantize(weight, correlation, factor: factor, options: options, layer: name)
     }
   }
 
   private func quantize<Scalar: BLASScalar>(
-    _ weight: Matrix<Scalar>, _ correlation: Matrix<Scalar>?, factor: ReverseCholesky<Scalar>, options: QuantizationOptions,
+    _ weight: Matrix<Float>, _ correlation: Matrix<Float>?, factor: ReverseCholesky<Scalar>, options: QuantizationOptions,
     layer name: String
   ) throws(QuantizationError) -> LayerQuantization {
-    var target = target(weight, correlation, factor: factor.factor)
-    let solver = GPTQSolver(factor: factor.factor, order: order, options: options)
-    var solved = try solver.solve(target, searchesScales: false, layer: name)
-    var searchKept: Double?
-    if options.searchesScales {
-      let searched = try solver.solve(target, searchesScales: true, layer: name)
-      let (before, after) = (
-        solved.undampedRowLosses(addedDiagonal: addedDiagonal), searched.undampedRowLosses(addedDiagonal: addedDiagonal)
-      )
-      let better = (0..<solved.rows).filter { after[$0] < before[$0] }
-      solved.replaceRows(better, by: searched)
-      searchKept = Double(better.count) / Double(max(1, solved.rows))
+    let rows = RowQuantizer(hessian: self, factor: factor, options: options, layer: name)
+    let slices = rows.slices(of: weight.rows)
+    var results = [Result<QuantizedRows, QuantizationError>?](repeating: nil, count: slices.count)
+    results.withUnsafeMutableBufferPointer { results in
+      nonisolated(unsafe) let results = results  // reason: each task writes its own element
+      weight.withView { weight in
+        forEachTask(slices.count) { index in
+          let window = weight[rows: slices[index], columns: 0..<weight.columns]
+          let shift = correlation?.withView { Matrix<Scalar>($0[rows: slices[index], columns: 0..<weight.columns]) }
+          results[index] = Result { () throws(QuantizationError) in try rows.quantize(Matrix<Scalar>(window), correlation: shift) }
+        }
+      }
     }
-    var refinementKept: Double?
-    if options.refinesScales {
-      let better = ScaleRefinement(hessian: factor, order: order, addedDiagonal: addedDiagonal).refine(&solved)
-      refinementKept = Double(better) / Double(max(1, solved.rows))
-    }
-    let loss = solved.undampedRowLosses(addedDiagonal: addedDiagonal).reduce(0, +)
-    let squares = target.sumOfSquares
-    target.withMutableView { target in factor.factor.withView { multiplyRight(target, byUpper: $0) } }
-    let energy = target.sumOfSquares - addedDiagonal * squares
-    return LayerQuantization(
-      layer: solved.layer(order, bits: options.bits), loss: loss, relativeLoss: energy > 0 ? loss / energy : 0,
-      scaleSearchKept: searchKept, scaleRefinementKept: refinementKept)
+    var assembly = LayerAssembly(rows: weight.rows, order: order, options: options)
+    for (slice, result) in zip(slices, results) { if let result { assembly.add(try result.get(), at: slice) } }
+    return assembly.quantization
+  }
+}
+
+/// Puts the rows of a layer together.
+private struct LayerAssembly {
+  private var layer: QuantizedLayer
+  private let options: QuantizationOptions
+  private var (loss, energy) = (0.0, 0.0)
+  private var (searched, refined) = (0, 0)
+
+  init(rows: Int, order: ColumnOrder, options: QuantizationOptions) {
+    let entries = rows * order.groups.count
+    layer = QuantizedLayer(
+      rows: rows, columns: order.columns.count, bits: options.bits, codes: [], scales: [Float16](repeating: 0, count: entries),
+      zeros: [UInt8](repeating: 0, count: entries), groupIndices: order.groupIndices)
+    layer.codes.reserveCapacity(rows * order.columns.count)
+    self.options = options
   }
 
-  /// W + α·W·D·Hd⁻¹ in processing order, 0 in dead columns.
-  private func target<Scalar: BLASScalar>(_ weight: Matrix<Scalar>, _ correlation: Matrix<Scalar>?, factor: Matrix<Scalar>)
-    -> Matrix<Scalar>
-  {
-    var target = weight
-    for row in 0..<weight.rows {
-      for column in deadColumns { target[row, column] = 0 }
-    }
-    target = target.permutingColumns(order.columns)
-    guard let correlation else { return target }
-    var shift = correlation.permutingColumns(order.columns)
-    shift.withMutableView { shift in
-      factor.withView { factor in
-        solveRight(shift, byUpper: factor, .transposed)
-        solveRight(shift, byUpper: factor)
+  /// - Parameter range: Follows the rows that were added before.
+  mutating func add(_ rows: QuantizedRows, at range: Range<Int>) {
+    layer.codes += rows.codes
+    for group in 0..<layer.scales.count / max(1, layer.rows) {
+      for (index, row) in range.enumerated() {
+        layer.scales[group * layer.rows + row] = rows.scales[group * range.count + index]
+        layer.zeros[group * layer.rows + row] = rows.zeros[group * range.count + index]
       }
-      target.withMutableView { $0.add(shift.readOnly) }
     }
-    return target
+    loss += rows.loss
+    energy += rows.energy
+    searched += rows.searched
+    refined += rows.refined
+  }
+
+  var quantization: LayerQuantization {
+    let rows = Double(max(1, layer.rows))
+    return LayerQuantization(
+      layer: layer, loss: loss, relativeLoss: energy > 0 ? loss / energy : 0,
+      scaleSearchKept: options.searchesScales ? Double(searched) / rows : nil,
+      scaleRefinementKept: options.refinesScales ? Double(refined) / rows : nil)
   }
 }

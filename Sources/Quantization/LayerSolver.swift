@@ -22,11 +22,11 @@ struct LayerSolver<Observer: QuantizationObserver> {
   /// Factors a Hessian by the ladder of NUMERICS section 7.
   ///
   /// - Parameters:
-  ///   - hessian: [n, n], finite, both triangles.
+  ///   - hessian: [n, n], finite.
   ///   - layers: Those that share it.
   ///   - log: What was found about the data before.
   /// - Throws: `QuantizationError.notPositiveDefinite` under policy `fail`.
-  func prepare(_ hessian: Matrix<Double>, for layers: [LayerIdentity], log: AttemptLog) throws -> Preparation {
+  func prepare(_ hessian: SymmetricMatrix, for layers: [LayerIdentity], log: AttemptLog) throws -> Preparation {
     let known = try observer.knownCure(for: layers[0])
     let ladder = known.map { DampingLadder($0) } ?? DampingLadder(startingAt: options.damping)
     let failed: AttemptLog

@@ -8,14 +8,17 @@ public struct ModelQuantizer: Sendable {
   public let checkpoint: CheckpointFolder
   public let configuration: ModelConfiguration
   public let options: QuantizationOptions
+  /// Bytes that may be resident; nil: as many as it takes.
+  public let memoryLimit: Int?
 
   /// Opens a checkpoint in Hugging Face layout and checks that it can be quantized as asked, from its headers alone.
   ///
   /// - Throws: `ModelError`, `CheckpointError`, `QuantizationError`.
-  public init(model folder: URL, options: QuantizationOptions) throws {
+  public init(model folder: URL, options: QuantizationOptions, memoryLimit: Int? = nil) throws {
     configuration = try ModelConfiguration(folder: folder)
     checkpoint = try CheckpointFolder(folder)
     self.options = options
+    self.memoryLimit = memoryLimit
     for layer in configuration.linears {
       try checkpoint.requireShape([layer.outputs, layer.inputs], of: layer.weight)
       if configuration.architecture.biased.contains(layer.role) { try checkpoint.requireShape([layer.outputs], of: layer.bias) }

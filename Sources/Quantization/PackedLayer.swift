@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// The tensors of a quantized linear as GPTQ checkpoints hold them.
 ///
 /// Codes are a little-endian bit stream down the input channels: code j of output i is at bits j·b … j·b + b − 1 of the words
@@ -32,57 +34,84 @@ public struct PackedLayer: Sendable, Equatable {
   public init(_ layer: QuantizedLayer, format: QuantizationOptions.Format) {
     precondition(layer.columns * layer.bits % 32 == 0 && layer.rows * layer.bits % 32 == 0)
     let (rows, columns, bits, groups) = (layer.rows, layer.columns, layer.bits, layer.groupCount)
-    var words = [UInt32](repeating: 0, count: columns * bits / 32 * rows)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        Self.put(UInt32(layer.codes[row * columns + column]), bits: bits, at: column, stride: rows, offset: row, into: &words)
+    var words = [Int32](repeating: 0, count: columns * bits / 32 * rows)
+    words.withUnsafeMutableBufferPointer { words in
+      layer.codes.withUnsafeBufferPointer { codes in
+        guard let words = words.baseAddress, let codes = codes.baseAddress else { return }
+        // 16 words of 4 bytes fill a cache line.
+        forEachSlice(of: rows, length: 16) { slice in
+          for row in slice { Self.pack(codes + row * columns, count: columns, bits: bits, into: words + row, stride: rows) }
+        }
       }
     }
     let wordsPerGroup = rows * bits / 32
-    var zeros = [UInt32](repeating: 0, count: groups * wordsPerGroup)
-    let shift: UInt32 = format == .v1 ? 1 : 0
-    for group in 0..<groups {
-      for row in 0..<rows {
-        let zero = UInt32(layer.zeros[group * rows + row]) - shift
-        Self.put(zero, bits: bits, at: row, stride: 1, offset: group * wordsPerGroup, into: &zeros)
+    var zeros = [Int32](repeating: 0, count: groups * wordsPerGroup)
+    let stored = layer.zeros.map { format == .v1 ? $0 - 1 : $0 }
+    zeros.withUnsafeMutableBufferPointer { zeros in
+      stored.withUnsafeBufferPointer { stored in
+        guard let zeros = zeros.baseAddress, let stored = stored.baseAddress else { return }
+        for group in 0..<groups {
+          Self.pack(stored + group * rows, count: rows, bits: bits, into: zeros + group * wordsPerGroup, stride: 1)
+        }
       }
     }
     self.init(
-      rows: rows, columns: columns, bits: bits, qweight: words.map(Int32.init(bitPattern:)), qzeros: zeros.map(Int32.init(bitPattern:)),
-      scales: layer.scales, groupIndices: layer.groupIndices)
+      rows: rows, columns: columns, bits: bits, qweight: words, qzeros: zeros, scales: layer.scales, groupIndices: layer.groupIndices)
   }
 
   /// Unpacks codes and zero points.
   public func unpacked(format: QuantizationOptions.Format) -> QuantizedLayer {
     var codes = [UInt8](repeating: 0, count: rows * columns)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        codes[row * columns + column] = UInt8(Self.get(bits: bits, at: column, stride: rows, offset: row, from: qweight))
+    codes.withUnsafeMutableBufferPointer { codes in
+      qweight.withUnsafeBufferPointer { words in
+        guard let codes = codes.baseAddress, let words = words.baseAddress else { return }
+        forEachSlice(of: rows, length: 16) { slice in
+          for row in slice { Self.unpack(words + row, stride: rows, bits: bits, into: codes + row * columns, count: columns) }
+        }
       }
     }
     let wordsPerGroup = rows * bits / 32
     var zeros = [UInt8](repeating: 0, count: groupCount * rows)
-    let mask = (UInt32(1) << UInt32(bits)) - 1
-    for group in 0..<groupCount {
-      for row in 0..<rows {
-        let stored = Self.get(bits: bits, at: row, stride: 1, offset: group * wordsPerGroup, from: qzeros)
-        zeros[group * rows + row] = UInt8((stored + (format == .v1 ? 1 : 0)) & mask)
+    zeros.withUnsafeMutableBufferPointer { zeros in
+      qzeros.withUnsafeBufferPointer { words in
+        guard let zeros = zeros.baseAddress, let words = words.baseAddress else { return }
+        for group in 0..<groupCount {
+          Self.unpack(words + group * wordsPerGroup, stride: 1, bits: bits, into: zeros + group * rows, count: rows)
+        }
       }
     }
+    if format == .v1 { zeros = zeros.map { ($0 &+ 1) & UInt8(truncatingIfNeeded: (1 << bits) - 1) } }
     return QuantizedLayer(rows: rows, columns: columns, bits: bits, codes: codes, scales: scales, zeros: zeros, groupIndices: groupIndices)
   }
 
-  /// Puts code number `index` into the bit stream whose words are `stride` apart.
-  private static func put(_ code: UInt32, bits: Int, at index: Int, stride: Int, offset: Int, into words: inout [UInt32]) {
-    let (word, bit) = (index * bits / 32, index * bits % 32)
-    words[word * stride + offset] |= code << UInt32(bit)
-    if bit + bits > 32 { words[(word + 1) * stride + offset] |= code >> UInt32(32 - bit) }
+  /// Makes a bit stream whose words are `stride` apart.
+  ///
+  /// - Precondition: `count` codes of `bits` bits fill whole words.
+  private static func pack(_ codes: UnsafePointer<UInt8>, count: Int, bits: Int, into words: UnsafeMutablePointer<Int32>, stride: Int) {
+    var (pending, filled, word) = (UInt64(0), 0, words)
+    for index in 0..<count {
+      pending |= UInt64(codes[index]) << UInt64(filled)
+      filled += bits
+      guard filled >= 32 else { continue }
+      word.pointee = Int32(truncatingIfNeeded: pending)
+      word += stride
+      pending >>= 32
+      filled -= 32
+    }
   }
 
-  private static func get(bits: Int, at index: Int, stride: Int, offset: Int, from words: [Int32]) -> UInt32 {
-    let (word, bit) = (index * bits / 32, index * bits % 32)
-    var code = UInt32(bitPattern: words[word * stride + offset]) >> UInt32(bit)
-    if bit + bits > 32 { code |= UInt32(bitPattern: words[(word + 1) * stride + offset]) << UInt32(32 - bit) }
-    return code & ((UInt32(1) << UInt32(bits)) - 1)
+  private static func unpack(_ words: UnsafePointer<Int32>, stride: Int, bits: Int, into codes: UnsafeMutablePointer<UInt8>, count: Int) {
+    var (pending, filled, word) = (UInt64(0), 0, words)
+    let mask = (UInt64(1) << UInt64(bits)) - 1
+    for index in 0..<count {
+      if filled < bits {
+        pending |= UInt64(UInt32(bitPattern: word.pointee)) << UInt64(filled)
+        word += stride
+        filled += 32
+      }
+      codes[index] = UInt8(truncatingIfNeeded: pending & mask)
+      pending >>= UInt64(bits)
+      filled -= bits
+    }
   }
 }

@@ -8,6 +8,9 @@ public struct Perplexity: Sendable, Hashable {
   /// Predicted tokens: all but the first of each sequence.
   public let tokens: Int
 
+  /// Hidden states of fewer bytes are kept in memory.
+  private static let inMemory = 256 << 20
+
   /// Measures a model block by block, so that one block's weights are in memory at a time.
   ///
   /// - Parameters:
@@ -19,27 +22,28 @@ public struct Perplexity: Sendable, Hashable {
     checkCancellation: () throws -> Void, report: (_ flops: Double) throws -> Void
   ) throws {
     let model = try CausalLanguageModel(configuration, from: weights)
-    let batches = SequenceBatches(sequences)
-    let hidden = try ActivationSpool(in: scratch, rows: sequences.tokens.count, columns: configuration.hiddenSize)
-    try batches.embed(with: model, into: hidden)
+    let pass = TokenSlices(length: sequences.length, widest: configuration.intermediateSize).pass
+    let passes = stride(from: 0, to: sequences.tokens.count, by: pass).map { $0..<min(sequences.tokens.count, $0 + pass) }
+    let bytes = ActivationSpool.byteCount(rows: sequences.tokens.count, columns: configuration.hiddenSize)
+    let hidden = try ActivationSpool(
+      in: bytes <= Self.inMemory ? nil : scratch, rows: sequences.tokens.count, columns: configuration.hiddenSize)
+    for rows in passes { try model.embed(sequences.tokens[rows], into: hidden[rows]) }
     let work = WorkEstimate(configuration, options: QuantizationOptions(method: .rtn))
     for index in 0..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: weights, length: sequences.length)
-      for batch in batches.rows {
+      for rows in passes {
         try checkCancellation()
-        var states = hidden.read(batch)
-        block.forward(&states)
-        hidden.write(states, at: batch.lowerBound)
-        try report(work.forward(tokens: batch.count, length: sequences.length))
+        block.forward(hidden[rows])
+        try report(work.forward(tokens: rows.count, length: sequences.length))
       }
     }
     var sum = 0.0
-    for batch in batches.rows {
+    for rows in passes {
       try checkCancellation()
-      let states = model.normalize(hidden.read(batch))
-      let (inputs, targets) = Self.predictions(states, tokens: sequences.tokens[batch], length: sequences.length)
+      let states = model.normalize(hidden[rows].readOnly)
+      let (inputs, targets) = Self.predictions(states, tokens: sequences.tokens[rows], length: sequences.length)
       sum += try model.negativeLogLikelihoods(inputs, targets: targets).reduce(0, +)
-      try report(work.outputHead(tokens: batch.count))
+      try report(work.outputHead(tokens: rows.count))
     }
     tokens = sequences.count * (sequences.length - 1)
     value = exp(sum / Double(tokens))

@@ -15,6 +15,12 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
   case notPositiveDefinite(layer: String, columns: Int, attempts: [Attempt])
   /// A layer file that doesn't hold what layer jobs need.
   case invalidLayerFile(String)
+  /// Bytes.
+  case memoryLimit(limit: Int, needed: Int)
+
+  public var isMemoryLimit: Bool {
+    if case .memoryLimit = self { true } else { false }
+  }
 
   public var description: String {
     switch self {
@@ -36,7 +42,15 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
     case .notPositiveDefinite(let layer, let columns, let attempts):
       Self.notPositiveDefinite(layer, columns, attempts)
     case .invalidLayerFile(let reason): reason
+    case .memoryLimit(let limit, let needed):
+      "the job needs \(Self.gibibytes(needed)) of memory with everything on disk that can be, and may use \(Self.gibibytes(limit)): raise "
+        + "compute.memory_limit, or ask for shorter sequences, fewer workers or no error compensation"
     }
+  }
+
+  private static func gibibytes(_ bytes: Int) -> String {
+    let tenths = (bytes + (1 << 30) / 10 - 1) / ((1 << 30) / 10)
+    return "\(tenths / 10).\(tenths % 10) GiB"
   }
 
   private static func notPositiveDefinite(_ layer: String, _ columns: Int, _ attempts: [Attempt]) -> String {

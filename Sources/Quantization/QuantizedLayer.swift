@@ -32,18 +32,33 @@ public struct QuantizedLayer: Sendable, Equatable {
 
   /// The weights that the codes stand for: (code − zero)·scale in float32, as inference computes them.
   public func dequantized() -> Matrix<Float> {
-    var result = Matrix<Float>(rows: rows, columns: columns)
-    let scales = scales.map { Float($0) }
-    result.withMutableView { weights in
-      forEachSlice(of: rows, minimum: 8) { range in
-        for row in range {
-          for column in 0..<columns {
-            let entry = Int(groupIndices[column]) * rows + row
-            weights[row, column] = Float(Int(codes[row * columns + column]) - Int(zeros[entry])) * scales[entry]
+    let runs = groupRuns
+    return Matrix(rows: rows, columns: columns) { weights in
+      codes.withUnsafeBufferPointer { codes in
+        guard let codes = codes.baseAddress else { return }
+        forEachSlice(of: rows, minimum: 8) { range in
+          for row in range {
+            let (source, target) = (codes + row * columns, weights.base + row * columns)
+            for run in runs {
+              let (zero, scale) = (Float(zeros[run.group * rows + row]), Float(scales[run.group * rows + row]))
+              for column in run.columns { target[column] = (Float(source[column]) - zero) * scale }
+            }
           }
         }
       }
     }
-    return result
+  }
+
+  /// Neighbouring columns that share a group.
+  private var groupRuns: [(group: Int, columns: Range<Int>)] {
+    var runs: [(group: Int, columns: Range<Int>)] = []
+    for (column, group) in groupIndices.enumerated() {
+      if let last = runs.last, last.group == Int(group) {
+        runs[runs.count - 1].columns = last.columns.lowerBound..<column + 1
+      } else {
+        runs.append((Int(group), column..<column + 1))
+      }
+    }
+    return runs
   }
 }

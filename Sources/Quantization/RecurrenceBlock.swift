@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// The recurrence inside a few columns of one group. Rows never interact: each slice of 16 rows is handled in the lanes of vectors.
+/// The recurrence inside a few columns of one group. Rows never interact: 16 rows at a time are handled in the lanes of vectors.
 struct RecurrenceBlock<Scalar: BLASScalar> {
   /// Most columns of a block.
   static var width: Int { 128 }
@@ -37,7 +37,6 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
   ///   - solved: Gets the codes and errors, and Σ Rkk²·(w'_k − q_k)² added to each row's loss.
   func solve(weight: Matrix<Scalar>, shift: Matrix<Scalar>, shiftStart: Int, grids: [Grid], into solved: inout SolvedLayer<Scalar>) {
     let rows = weight.rows
-    let slices = (rows + Self.lanes - 1) / Self.lanes
     let rowLength = solved.columns
     weight.withView { weight in
       shift.withView { shift in
@@ -46,13 +45,11 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
             solved.rowLosses.withUnsafeMutableBufferPointer { losses in
               let codes = MutableCodes(base: codes.baseAddress.unsafelyUnwrapped, rowLength: rowLength)
               let losses = losses.baseAddress.unsafelyUnwrapped
-              forEachSlice(of: slices, minimum: 4) { range in
-                for slice in range {
-                  let rowRange = slice * Self.lanes..<min(rows, (slice + 1) * Self.lanes)
-                  let loss = solve(
-                    rows: rowRange, weight: weight, shift: shift, shiftStart: shiftStart, grids: grids, error: error, codes: codes)
-                  for (lane, row) in rowRange.enumerated() { losses[row] += Double(loss[lane]) }
-                }
+              for first in stride(from: 0, to: rows, by: Self.lanes) {
+                let rowRange = first..<min(rows, first + Self.lanes)
+                let loss = solve(
+                  rows: rowRange, weight: weight, shift: shift, shiftStart: shiftStart, grids: grids, error: error, codes: codes)
+                for (lane, row) in rowRange.enumerated() { losses[row] += Double(loss[lane]) }
               }
             }
           }

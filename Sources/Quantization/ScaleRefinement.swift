@@ -15,7 +15,7 @@ struct ScaleRefinement<Scalar: BLASScalar> {
   let addedDiagonal: Double
   private static var sweeps: Int { 4 }
   /// Values of A that are held at once.
-  private static var coefficientLimit: Int { 1 << 26 }
+  private static var coefficientLimit: Int { 1 << 24 }
 
   /// - Returns: Rows that are better for it, by the undamped loss; the others stay as they were.
   func refine(_ solved: inout SolvedLayer<Scalar>) -> Int {
@@ -37,14 +37,12 @@ struct ScaleRefinement<Scalar: BLASScalar> {
     result.withMutableView { result in
       solved.codes.withUnsafeBufferPointer { codes in
         let codes = codes.baseAddress.unsafelyUnwrapped
-        forEachSlice(of: rows.count, minimum: 16) { slice in
-          for row in slice {
-            let target = result.base + row * result.rowStride
-            let source = codes + (rows.lowerBound + row) * solved.columns
-            for group in order.groups {
-              let zero = Int32(solved.zeros[group.index * solved.rows + rows.lowerBound + row])
-              for position in group.positions { target[position] = Scalar(Int32(source[position]) - zero) }
-            }
+        for row in 0..<rows.count {
+          let target = result.base + row * result.rowStride
+          let source = codes + (rows.lowerBound + row) * solved.columns
+          for group in order.groups {
+            let zero = Int32(solved.zeros[group.index * solved.rows + rows.lowerBound + row])
+            for position in group.positions { target[position] = Scalar(Int32(source[position]) - zero) }
           }
         }
       }
@@ -71,13 +69,11 @@ struct ScaleRefinement<Scalar: BLASScalar> {
           panel.withView { panel in
             result.linear.withMutableView { linear in
               result.coefficients.withMutableView { coefficients in
-                forEachSlice(of: rows.count, minimum: 8) { slice in
-                  for row in slice {
-                    let code = codes.base + row * columns
-                    linear[row, index] = dot(code, gradient.base + row * columns, group.positions)
-                    for (other, otherGroup) in order.groups.enumerated().dropFirst(index) {
-                      coefficients[row, index * groups + other] = dot(code, panel.base + row * columns, otherGroup.positions)
-                    }
+                for row in 0..<rows.count {
+                  let code = codes.base + row * columns
+                  linear[row, index] = dot(code, gradient.base + row * columns, group.positions)
+                  for (other, otherGroup) in order.groups.enumerated().dropFirst(index) {
+                    coefficients[row, index * groups + other] = dot(code, panel.base + row * columns, otherGroup.positions)
                   }
                 }
               }
@@ -101,11 +97,9 @@ struct ScaleRefinement<Scalar: BLASScalar> {
         hessian.factor.withView { multiplyRight(error, byLowerOfSymmetric: $0, into: result) }
         missing.withUnsafeBufferPointer { missing in
           let missing = missing.baseAddress.unsafelyUnwrapped
-          forEachSlice(of: rows.count, minimum: 16) { slice in
-            for row in slice {
-              let (target, values) = (result.base + row * result.rowStride, error.base + row * error.rowStride)
-              for column in 0..<columns { target[column] += values[column] * missing[column] }
-            }
+          for row in 0..<rows.count {
+            let (target, values) = (result.base + row * result.rowStride, error.base + row * error.rowStride)
+            for column in 0..<columns { target[column] += values[column] * missing[column] }
           }
         }
       }
@@ -161,11 +155,9 @@ struct ScaleRefinement<Scalar: BLASScalar> {
     let total = solved.rows
     changes.withUnsafeMutableBufferPointer { changes in
       let changes = changes.baseAddress.unsafelyUnwrapped
-      forEachSlice(of: rows.count, minimum: 8) { slice in
-        for row in slice {
-          let start = order.groups.map { scales[$0.index * total + rows.lowerBound + row] }
-          changes[row] = minimum(quadratics, row: row, from: start)
-        }
+      for row in 0..<rows.count {
+        let start = order.groups.map { scales[$0.index * total + rows.lowerBound + row] }
+        changes[row] = minimum(quadratics, row: row, from: start)
       }
     }
     var improved = 0

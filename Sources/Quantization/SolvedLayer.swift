@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// A layer's codes and grids as a solver has them: columns in processing order, with the error that is left.
+/// Codes and grids of some rows of a layer as a solver has them: columns in processing order, with the error that is left.
 struct SolvedLayer<Scalar: BLASScalar>: Sendable {
   let rows: Int
   let columns: Int
@@ -55,41 +55,40 @@ struct SolvedLayer<Scalar: BLASScalar>: Sendable {
     }
   }
 
-  /// The layer with its codes in the weight's own column order.
-  func layer(_ order: ColumnOrder, bits: Int) -> QuantizedLayer {
+  /// Codes [m, n] in the weight's own column order.
+  func naturalCodes(_ order: ColumnOrder) -> [UInt8] {
     var natural = [UInt8](repeating: 0, count: codes.count)
     natural.withUnsafeMutableBufferPointer { natural in
-      codes.withUnsafeBufferPointer { codes in
-        let (target, source) = (natural.baseAddress.unsafelyUnwrapped, codes.baseAddress.unsafelyUnwrapped)
-        forEachSlice(of: rows, minimum: 16) { rows in
-          for row in rows {
-            for (position, column) in order.columns.enumerated() { target[row * columns + column] = source[row * columns + position] }
-          }
-        }
+      for start in stride(from: 0, to: codes.count, by: max(1, columns)) {
+        for (position, column) in order.columns.enumerated() { natural[start + column] = codes[start + position] }
       }
     }
-    return QuantizedLayer(
-      rows: rows, columns: columns, bits: bits, codes: natural, scales: scales, zeros: zeros, groupIndices: order.groupIndices)
+    return natural
   }
 }
 
-extension Matrix {
+extension MatrixView {
+  @inline(__always)
   func sumOfSquares(ofRow row: Int) -> Double {
-    withView { view in
-      let values = view.base + row * view.rowStride
-      var sums = SIMD16<Scalar>.zero
-      var column = 0
-      while column + 16 <= columns {
-        let lanes = UnsafeRawPointer(values + column).loadUnaligned(as: SIMD16<Scalar>.self)
-        sums.addProduct(lanes, lanes)
-        column += 16
-      }
-      var sum: Scalar = 0
-      for lane in 0..<16 { sum += sums[lane] }
-      for column in column..<columns { sum += values[column] * values[column] }
-      return Double(sum)
+    let values = base + row * rowStride
+    var sums = SIMD16<Scalar>.zero
+    var column = 0
+    while column + 16 <= columns {
+      let lanes = UnsafeRawPointer(values + column).loadUnaligned(as: SIMD16<Scalar>.self)
+      sums.addProduct(lanes, lanes)
+      column += 16
     }
+    var sum: Scalar = 0
+    for lane in 0..<16 { sum += sums[lane] }
+    for column in column..<columns { sum += values[column] * values[column] }
+    return Double(sum)
   }
 
+  @inline(__always)
   var sumOfSquares: Double { (0..<rows).reduce(0) { $0 + sumOfSquares(ofRow: $1) } }
+}
+
+extension Matrix {
+  func sumOfSquares(ofRow row: Int) -> Double { withView { $0.sumOfSquares(ofRow: row) } }
+  var sumOfSquares: Double { withView { $0.sumOfSquares } }
 }

@@ -23,11 +23,10 @@ public struct WorkEstimate: Sendable, Hashable {
     return forward(previous, tokens: tokens, length: length)
   }
 
-  /// A stage's inputs and what they are added to: the Hessian, and with compensation a product of the two streams.
-  func accumulation(_ stage: BlockStage, rows: Int, length: Int, heldOut: Bool) -> Double {
+  /// What a stage's inputs are added to: the Hessian, and with compensation a product of the two streams.
+  func accumulation(_ stage: BlockStage, rows: Int) -> Double {
     let inputs = Double(shape.layers(of: stage)[0].inputs)
-    let statistics = heldOut ? 0 : Double(rows) * inputs * inputs * (compensates ? 3 : 1)
-    return streams * preceding(stage, tokens: rows, length: length) + statistics
+    return Double(rows) * inputs * inputs * (compensates ? 3 : 1)
   }
 
   func factorization(_ stage: BlockStage) -> Double {
@@ -60,9 +59,8 @@ public struct WorkEstimate: Sendable, Hashable {
       guard let calibration else { return sum + solving }
       let tokens = calibration.tokens.count
       let heldOut = compensates && calibration.count > 1 ? max(1, calibration.count / 10) * calibration.length : 0
-      return sum + solving + factorization(stage)
-        + accumulation(stage, rows: tokens - heldOut, length: calibration.length, heldOut: false)
-        + accumulation(stage, rows: heldOut, length: calibration.length, heldOut: true)
+      return sum + solving + factorization(stage) + accumulation(stage, rows: tokens - heldOut)
+        + streams * preceding(stage, tokens: tokens, length: calibration.length)
         + (stage == .mlpOutput ? streams * forward(stage, tokens: tokens, length: calibration.length) : 0)
     }
     return Double(shape.blockCount) * block
@@ -70,7 +68,9 @@ public struct WorkEstimate: Sendable, Hashable {
 
   /// What more sequences add to a job that is at a block: their way there, and their part of this block and those that follow.
   func extending(by tokens: Int, length: Int, from block: Int, streams: Double) -> Double {
-    let remaining = BlockStage.allCases.reduce(0.0) { $0 + accumulation($1, rows: tokens, length: length, heldOut: false) }
+    let remaining = BlockStage.allCases.reduce(0.0) {
+      $0 + accumulation($1, rows: tokens) + streams * preceding($1, tokens: tokens, length: length)
+    }
     return Double(block) * streams * forward(tokens: tokens, length: length) + Double(shape.blockCount - block) * remaining
   }
 

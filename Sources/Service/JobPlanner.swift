@@ -29,9 +29,12 @@ public struct JobFolders: Sendable, Hashable {
 public struct JobPlan: Sendable {
   public let layers: [LayerRecord]
   public let warnings: [String]
+  /// nil: not known.
+  public let estimate: Job.Estimate?
 
-  public init(layers: [LayerRecord], warnings: [String]) {
+  public init(layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil) {
     self.layers = layers
     self.warnings = warnings
+    self.estimate = estimate
   }
 }

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Synchronization
 
 /// What a block computes, in this order: the places where activations can overflow.
 public enum ActivationOperation: String, Sendable, CaseIterable, Codable {
@@ -14,6 +15,9 @@ public enum ActivationOperation: String, Sendable, CaseIterable, Codable {
   case gatedProduct = "gated product"
   case down
   case hiddenAfterMLP = "hidden states after the MLP"
+
+  /// Place in the order of computation.
+  var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }
 
 /// The first activation of a calibration sample that is NaN or infinite.
@@ -34,75 +38,79 @@ public struct NonFiniteActivation: Error, Hashable, Sendable, Codable, CustomStr
 }
 
 /// Looks at what one block computes: the largest magnitude of each operation, and where samples stop being finite.
-public final class ActivationMonitor {
+///
+/// Several cores may tell it of their tokens at once; what it knows in the end doesn't depend on their order.
+public final class ActivationMonitor: Sendable {
   public let block: Int
   /// Tokens of a sequence.
   private let length: Int
-  /// Token of the calibration data that is the first row of what is computed now.
-  public var firstToken = 0
-  /// Largest finite magnitude of each operation so far.
-  public private(set) var peaks: [ActivationOperation: Float] = [:]
-  /// By sample.
-  public private(set) var nonFinite: [Int: NonFiniteActivation] = [:]
+
+  private struct Findings {
+    var firstToken = 0
+    /// By `ActivationOperation.order`.
+    var peaks = [Float?](repeating: nil, count: ActivationOperation.allCases.count)
+    var nonFinite: [Int: NonFiniteActivation] = [:]
+  }
+
+  private let findings = Mutex(Findings())
 
   public init(block: Int, length: Int) {
     self.block = block
     self.length = length
   }
 
-  /// - Parameter matrix: [tokens, channels], from `firstToken` on.
-  func observe(_ operation: ActivationOperation, _ matrix: Matrix<Float>) {
-    matrix.withView { view in
-      observe(operation, magnitudes: rowMagnitudes(view), scale: 1) { row in
-        (0..<view.columns).first { !view[row, $0].isFinite } ?? 0
-      }
+  /// Token of the calibration data that is the first row of what is computed now.
+  public var firstToken: Int {
+    get { findings.withLock { $0.firstToken } }
+    set { findings.withLock { $0.firstToken = newValue } }
+  }
+
+  /// Largest finite magnitude of each operation so far.
+  public var peaks: [ActivationOperation: Float] {
+    findings.withLock { findings in
+      Dictionary(
+        uniqueKeysWithValues: zip(ActivationOperation.allCases, findings.peaks).compactMap { operation, peak in peak.map { (operation, $0) }
+        })
     }
   }
 
+  /// By sample.
+  public var nonFinite: [Int: NonFiniteActivation] { findings.withLock { $0.nonFinite } }
+
   /// - Parameters:
-  ///   - scores: Largest magnitude of each token's scores in each head [tokens, heads].
+  ///   - values: [rows, channels].
+  ///   - rows: Tokens, counted from `firstToken`.
+  func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, at rows: Range<Int>) {
+    observe(operation, values, at: rows.lowerBound, scale: 1)
+  }
+
+  /// - Parameters:
+  ///   - scores: Largest magnitude of each token's scores in each head [tokens, heads], from `firstToken` on.
   ///   - scale: By which the products of queries and keys are larger.
-  func observe(scores: Matrix<Float>, scale: Float) {
-    scores.withView { view in
-      observe(.attentionScores, magnitudes: rowMagnitudes(view), scale: scale) { row in
-        (0..<view.columns).first { !view[row, $0].isFinite } ?? 0
-      }
-    }
-  }
+  func observe(scores: MatrixView<Float>, scale: Float) { observe(.attentionScores, scores, at: 0, scale: scale) }
 
-  /// - Parameters:
-  ///   - magnitudes: Bits of each row's largest magnitude; infinity and NaN compare as larger than all numbers.
-  ///   - scale: By which the operation's own values are larger.
-  ///   - channel: Of the first value that isn't finite in a row.
-  private func observe(_ operation: ActivationOperation, magnitudes: [UInt32], scale: Float, channel: (_ row: Int) -> Int) {
+  private func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, at first: Int, scale: Float) {
+    let infinity = Float.infinity.bitPattern
     var peak: UInt32 = 0
-    for (row, magnitude) in magnitudes.enumerated() {
-      guard magnitude >= Float.infinity.bitPattern else {
-        peak = max(peak, magnitude)
-        continue
+    var bad: [Int] = []
+    for row in 0..<values.rows {
+      let magnitude = largestMagnitude(values.base + row * values.rowStride, count: values.columns)
+      if magnitude < infinity { peak = max(peak, magnitude) } else { bad.append(row) }
+    }
+    findings.withLock { findings in
+      findings.peaks[operation.order] = max(findings.peaks[operation.order] ?? 0, Float(bitPattern: peak) * scale)
+      for row in bad {
+        let (sample, token) = (findings.firstToken + first + row).quotientAndRemainder(dividingBy: length)
+        if let known = findings.nonFinite[sample], (known.operation.order, known.token) <= (operation.order, token) { continue }
+        findings.nonFinite[sample] = NonFiniteActivation(
+          block: block, operation: operation, sample: sample, token: token,
+          channel: (0..<values.columns).first { !values[row, $0].isFinite } ?? 0)
       }
-      let (sample, token) = (firstToken + row).quotientAndRemainder(dividingBy: length)
-      guard nonFinite[sample] == nil else { continue }
-      nonFinite[sample] = NonFiniteActivation(
-        block: block, operation: operation, sample: sample, token: token, channel: channel(row))
     }
-    peaks[operation] = max(peaks[operation] ?? 0, Float(bitPattern: peak) * scale)
   }
 }
 
-/// Bits of the largest magnitude in each row; not below those of infinity where a value isn't finite.
-private func rowMagnitudes(_ matrix: MatrixView<Float>) -> [UInt32] {
-  var result = [UInt32](repeating: 0, count: matrix.rows)
-  result.withUnsafeMutableBufferPointer { result in
-    guard let result = result.baseAddress else { return }
-    forEachSlice(of: matrix.rows, minimum: 16) { rows in
-      for row in rows { result[row] = largestMagnitude(matrix.base + row * matrix.rowStride, count: matrix.columns) }
-    }
-  }
-  return result
-}
-
-/// Bits of the largest magnitude.
+/// Bits of the largest magnitude; infinity and NaN compare as larger than all numbers.
 func largestMagnitude(_ values: UnsafePointer<Float>, count: Int) -> UInt32 {
   var largest: UInt32 = 0
   for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }

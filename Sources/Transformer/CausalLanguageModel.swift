@@ -8,7 +8,9 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
   private let finalNorm: [Float]
   private let outputHead: String
   /// Rows of the output projection that are widened to float32 at once.
-  private static var vocabularyChunk: Int { 8192 }
+  private static var vocabularyChunk: Int { 2048 }
+  /// Tokens that a core computes at once.
+  private static var tokensAtOnce: Int { 256 }
 
   /// - Throws: `ModelError` where the tensors don't have the configuration's shapes.
   public init(_ configuration: ModelConfiguration, from source: Source) throws {
@@ -22,39 +24,39 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
     finalNorm = try source.vector(architecture.finalNorm, count: configuration.hiddenSize)
   }
 
-  /// - Parameter tokens: Ids of one or more sequences, one after the other.
-  /// - Returns: [tokens, hidden size].
+  /// - Parameters:
+  ///   - tokens: Ids of one or more sequences, one after the other.
+  ///   - hidden: Gets their embeddings [tokens, hidden size].
   /// - Throws: `ModelError.tokenOutOfRange`.
-  public func embed(_ tokens: some Collection<Int32>) throws -> Matrix<Float> {
-    let size = configuration.hiddenSize
-    var hidden = Matrix<Float>(rows: tokens.count, columns: size)
-    try hidden.elements.withUnsafeMutableBufferPointer { buffer in
-      for (position, token) in tokens.enumerated() {
-        let token = Int(token)
-        guard (0..<configuration.vocabularySize).contains(token) else {
-          throw ModelError.tokenOutOfRange(token: token, vocabularySize: configuration.vocabularySize)
-        }
-        let row = UnsafeMutableBufferPointer(rebasing: buffer[position * size..<(position + 1) * size])
-        try source.readRows(token..<token + 1, of: configuration.architecture.embedding, into: row)
+  public func embed(_ tokens: some Collection<Int32>, into hidden: MutableMatrixView<Float>) throws {
+    for (position, token) in tokens.enumerated() {
+      let token = Int(token)
+      guard (0..<configuration.vocabularySize).contains(token) else {
+        throw ModelError.tokenOutOfRange(token: token, vocabularySize: configuration.vocabularySize)
       }
+      let row = UnsafeMutableBufferPointer(start: hidden.base + position * hidden.rowStride, count: hidden.columns)
+      try source.readRows(token..<token + 1, of: configuration.architecture.embedding, into: row)
     }
-    return hidden
   }
 
   /// The last block's output, normalized as the output projection reads it.
-  public func normalize(_ hidden: Matrix<Float>) -> Matrix<Float> {
-    normalizeRows(hidden, gain: finalNorm, epsilon: configuration.normEpsilon)
+  ///
+  /// - Parameter hidden: [tokens, hidden size].
+  public func normalize(_ hidden: MatrixView<Float>) -> Matrix<Float> {
+    Matrix(rows: hidden.rows, columns: hidden.columns) { result in
+      forEachSlice(of: hidden.rows, length: Self.tokensAtOnce) { rows in
+        normalizeRows(hidden[rows: rows], gain: finalNorm, epsilon: configuration.normEpsilon, into: result[rows: rows])
+      }
+    }
   }
 
   /// - Parameter normalized: [tokens, hidden size].
   /// - Returns: [tokens, vocabulary size].
   public func logits(_ normalized: Matrix<Float>) throws -> Matrix<Float> {
     var result = Matrix<Float>(rows: normalized.rows, columns: configuration.vocabularySize)
-    try forEachVocabularyChunk { rows, head in
+    try forEachVocabularyChunk { chunk, head in
       normalized.withView { x in
-        head.withView { head in
-          result.withMutableView { multiply(x, by: head, .transposed, into: $0[rows: 0..<x.rows, columns: rows]) }
-        }
+        result.withMutableView { multiplyOnAllCores(x, by: head, .transposed, into: $0[rows: 0..<x.rows, columns: chunk]) }
       }
     }
     return result
@@ -67,48 +69,63 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
   ///   - targets: The token that follows each.
   public func negativeLogLikelihoods(_ normalized: Matrix<Float>, targets: [Int32]) throws -> [Double] {
     precondition(targets.count == normalized.rows)
-    var maxima = [Float](repeating: -.infinity, count: targets.count)
-    var sums = [Double](repeating: 0, count: targets.count)
+    var sums = [ExponentialSum](repeating: ExponentialSum(), count: targets.count)
     var targetLogits = [Float](repeating: 0, count: targets.count)
-    try forEachVocabularyChunk { rows, head in
-      var logits = Matrix<Float>(rows: normalized.rows, columns: rows.count)
+    try forEachVocabularyChunk { chunk, head in
       normalized.withView { x in
-        head.withView { head in logits.withMutableView { multiply(x, by: head, .transposed, into: $0) } }
-      }
-      logits.withView { logits in
-        for token in 0..<targets.count {
-          let row = logits.base + token * logits.rowStride
-          let (maximum, sum) = sumOfExponentials(row, count: rows.count)
-          let highest = max(maxima[token], maximum)
-          sums[token] = sums[token] * exp(Double(maxima[token] - highest)) + sum * exp(Double(maximum - highest))
-          maxima[token] = highest
-          if rows.contains(Int(targets[token])) { targetLogits[token] = row[Int(targets[token]) - rows.lowerBound] }
+        sums.withUnsafeMutableBufferPointer { sums in
+          targetLogits.withUnsafeMutableBufferPointer { targetLogits in
+            nonisolated(unsafe) let (sums, targetLogits) = (sums, targetLogits)  // reason: each slice writes its own tokens
+            forEachSlice(of: targets.count, length: Self.tokensAtOnce) { tokens in
+              withScratchMatrix(rows: tokens.count, columns: chunk.count) { logits in
+                multiply(x[rows: tokens], by: head, .transposed, into: logits)
+                for (row, token) in tokens.enumerated() {
+                  let values = UnsafePointer(logits.base + row * logits.rowStride)
+                  sums[token].add(values, count: chunk.count)
+                  if chunk.contains(Int(targets[token])) { targetLogits[token] = values[Int(targets[token]) - chunk.lowerBound] }
+                }
+              }
+            }
+          }
         }
       }
     }
-    return targets.indices.map { log(sums[$0]) + Double(maxima[$0] - targetLogits[$0]) }
+    return targets.indices.map { sums[$0].logarithm - Double(targetLogits[$0]) }
   }
 
-  private func forEachVocabularyChunk(_ body: (Range<Int>, Matrix<Float>) throws -> Void) throws {
+  private func forEachVocabularyChunk(_ body: (Range<Int>, MatrixView<Float>) throws -> Void) throws {
     for start in stride(from: 0, to: configuration.vocabularySize, by: Self.vocabularyChunk) {
-      let rows = start..<min(configuration.vocabularySize, start + Self.vocabularyChunk)
-      try body(rows, source.rows(rows, of: outputHead, columns: configuration.hiddenSize))
+      let chunk = start..<min(configuration.vocabularySize, start + Self.vocabularyChunk)
+      try source.rows(chunk, of: outputHead, columns: configuration.hiddenSize).withView { try body(chunk, $0) }
     }
   }
 }
 
-/// The largest value of a row and the sum of e^(x − largest).
-private func sumOfExponentials(_ row: UnsafePointer<Float>, count: Int) -> (maximum: Float, sum: Double) {
-  var highest = FloatLanes(repeating: -.infinity)
-  forEachLanes(count) { offset, valid in
-    let values = (row + offset).lanes(valid, padding: -.infinity)
-    highest.replace(with: values, where: values .> highest)
+/// Σ e^x over values that come piece by piece.
+private struct ExponentialSum {
+  private var highest = -Float.infinity
+  /// Σ e^(x − highest).
+  private var sum = 0.0
+
+  var logarithm: Double { log(sum) + Double(highest) }
+
+  mutating func add(_ values: UnsafePointer<Float>, count: Int) {
+    var lanes = FloatLanes(repeating: -.infinity)
+    forEachLanes(count) { offset, valid in
+      let part = (values + offset).lanes(valid, padding: -.infinity)
+      lanes.replace(with: part, where: part .> lanes)
+    }
+    let maximum = max(highest, lanes.max())
+    sum *= exp(Double(highest - maximum))
+    highest = maximum
+    // Few enough terms of 0…1 for float32.
+    for start in stride(from: 0, to: count, by: 1024) {
+      var terms = FloatLanes.zero
+      forEachLanes(min(1024, count - start)) { offset, valid in
+        let part = FloatLanes.exponential((values + start + offset).lanes(valid, padding: -.infinity) - maximum)
+        terms += part
+      }
+      sum += Double(terms.sum())
+    }
   }
-  let maximum = highest.max()
-  var sum = 0.0
-  forEachLanes(count) { offset, valid in
-    let terms = FloatLanes.exponential((row + offset).lanes(valid, padding: -.infinity) - maximum)
-    for lane in 0..<valid { sum += Double(terms[lane]) }
-  }
-  return (maximum, sum)
 }

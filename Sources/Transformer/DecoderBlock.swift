@@ -2,8 +2,10 @@ import LinearAlgebra
 
 /// One decoder block, split into the stages whose inputs a quantizer needs.
 ///
-/// All functions take the tokens of equally long sequences, row after row, and keep no state, so they can be called with any
-/// number of sequences at a time. Between two stages the linears may be replaced by their quantized versions.
+/// All functions take the tokens of equally long whole sequences, row after row, and keep no state, so they can be called with
+/// any number of sequences at a time. Tokens are computed a few at a time on each core, through all operations that don't mix
+/// them, so that what is between two operations stays in the core's cache. Between two stages the linears may be replaced by
+/// their quantized versions.
 public struct DecoderBlock: Sendable {
   public let index: Int
   public private(set) var linears: [LinearRole: Linear]
@@ -13,6 +15,7 @@ public struct DecoderBlock: Sendable {
   private let rotary: RotaryEmbedding
   private let attention: CausalAttention
   private let length: Int
+  private let slices: TokenSlices
 
   /// Reads the block's weights.
   ///
@@ -23,6 +26,7 @@ public struct DecoderBlock: Sendable {
     let prefix = architecture.blockPrefix(index)
     self.index = index
     self.length = length
+    slices = TokenSlices(length: length, widest: configuration.intermediateSize)
     attentionNorm = try source.vector(prefix + architecture.attentionNorm, count: configuration.hiddenSize)
     mlpNorm = try source.vector(prefix + architecture.mlpNorm, count: configuration.hiddenSize)
     normEpsilon = configuration.normEpsilon
@@ -49,65 +53,164 @@ public struct DecoderBlock: Sendable {
     return linear
   }
 
-  /// Input of query, key and value: the normalized hidden states [tokens, hidden size].
-  public func attentionInput(_ hidden: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
-    let normalized = normalizeRows(hidden, gain: attentionNorm, epsilon: normEpsilon)
-    monitor?.observe(.attentionNorm, normalized)
-    return normalized
+  /// Input of query, key and value.
+  ///
+  /// - Parameters:
+  ///   - hidden: Hidden states that enter the block [tokens, hidden size].
+  ///   - result: Those, normalized.
+  public func attentionInput(
+    _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil
+  ) {
+    slices.forEach(of: hidden.rows) { rows in
+      attentionInput(hidden[rows: rows], into: result[rows: rows], rows, monitor)
+    }
   }
 
-  /// Input of the attention output projection [tokens, heads × head size].
-  public func attentionOutput(_ attentionInput: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
-    var queries = self[.query](attentionInput)
-    var keys = self[.key](attentionInput)
-    let values = self[.value](attentionInput)
-    monitor?.observe(.queries, queries)
-    monitor?.observe(.keys, keys)
-    monitor?.observe(.values, values)
-    rotary.rotate(&queries, length: length)
-    rotary.rotate(&keys, length: length)
-    let output = attention(queries: queries, keys: keys, values: values, length: length, monitor: monitor)
-    monitor?.observe(.attentionOutput, output)
-    return output
+  private func attentionInput(
+    _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
+    normalizeRows(hidden, gain: attentionNorm, epsilon: normEpsilon, into: result)
+    monitor?.observe(.attentionNorm, result.readOnly, at: rows)
+  }
+
+  /// Input of the attention output projection.
+  ///
+  /// - Parameters:
+  ///   - hidden: Hidden states that enter the block [tokens, hidden size].
+  ///   - result: [tokens, heads × head size].
+  public func attentionOutput(
+    _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil
+  ) {
+    let (query, key, value) = (self[.query], self[.key], self[.value])
+    withScratchMatrix(rows: hidden.rows, columns: query.outputs + key.outputs + value.outputs) { projected in
+      func columns(_ start: Int, _ linear: Linear) -> MutableMatrixView<Float> {
+        projected[rows: 0..<projected.rows, columns: start..<start + linear.outputs]
+      }
+      let queries = columns(0, query)
+      let keys = columns(query.outputs, key)
+      let values = columns(query.outputs + key.outputs, value)
+      slices.forEach(of: hidden.rows) { rows in
+        withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
+          attentionInput(hidden[rows: rows], into: input, rows, nil)
+          query(input.readOnly, into: queries[rows: rows])
+          key(input.readOnly, into: keys[rows: rows])
+          value(input.readOnly, into: values[rows: rows])
+        }
+        monitor?.observe(.queries, queries[rows: rows].readOnly, at: rows)
+        monitor?.observe(.keys, keys[rows: rows].readOnly, at: rows)
+        monitor?.observe(.values, values[rows: rows].readOnly, at: rows)
+        rotary.rotate(queries[rows: rows], first: rows.lowerBound, length: length)
+        rotary.rotate(keys[rows: rows], first: rows.lowerBound, length: length)
+      }
+      attention(
+        queries: queries.readOnly, keys: keys.readOnly, values: values.readOnly, length: length, into: result, monitor: monitor)
+    }
+    slices.forEach(of: result.rows) { rows in
+      monitor?.observe(.attentionOutput, result[rows: rows].readOnly, at: rows)
+    }
   }
 
   /// Adds the projected attention output to the hidden states.
-  public func addAttention(_ attentionOutput: Matrix<Float>, to hidden: inout Matrix<Float>, monitor: ActivationMonitor? = nil) {
-    let projected = self[.attentionOutput](attentionOutput)
-    monitor?.observe(.attentionProjection, projected)
-    add(projected, to: &hidden)
-    monitor?.observe(.hiddenAfterAttention, hidden)
+  ///
+  /// - Parameters:
+  ///   - attentionOutput: [tokens, heads × head size].
+  ///   - hidden: [tokens, hidden size].
+  public func addAttention(
+    _ attentionOutput: MatrixView<Float>, to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil
+  ) {
+    slices.forEach(of: hidden.rows) { rows in
+      addProjection(
+        .attentionOutput, of: attentionOutput[rows: rows], to: hidden[rows: rows], .attentionProjection, .hiddenAfterAttention, rows,
+        monitor)
+    }
   }
 
-  /// Input of gate and up: the hidden states after attention, normalized.
-  public func mlpInput(_ hidden: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
-    let normalized = normalizeRows(hidden, gain: mlpNorm, epsilon: normEpsilon)
-    monitor?.observe(.mlpNorm, normalized)
-    return normalized
+  private func addProjection(
+    _ role: LinearRole, of x: MatrixView<Float>, to hidden: MutableMatrixView<Float>, _ projection: ActivationOperation,
+    _ sum: ActivationOperation, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
+    withScratchMatrix(rows: rows.count, columns: hidden.columns) { projected in
+      self[role](x, into: projected)
+      monitor?.observe(projection, projected.readOnly, at: rows)
+      add(projected.readOnly, to: hidden)
+    }
+    monitor?.observe(sum, hidden.readOnly, at: rows)
   }
 
-  /// Input of down [tokens, intermediate size].
-  public func mlpOutput(_ mlpInput: Matrix<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
-    var gate = self[.gate](mlpInput)
-    let up = self[.up](mlpInput)
-    monitor?.observe(.gate, gate)
-    monitor?.observe(.up, up)
-    multiplySilu(&gate, by: up)
-    monitor?.observe(.gatedProduct, gate)
-    return gate
+  /// Input of gate and up.
+  ///
+  /// - Parameters:
+  ///   - hidden: Hidden states after attention [tokens, hidden size].
+  ///   - result: Those, normalized.
+  public func mlpInput(_ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
+    slices.forEach(of: hidden.rows) { rows in
+      mlpInput(hidden[rows: rows], into: result[rows: rows], rows, monitor)
+    }
+  }
+
+  private func mlpInput(
+    _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
+    normalizeRows(hidden, gain: mlpNorm, epsilon: normEpsilon, into: result)
+    monitor?.observe(.mlpNorm, result.readOnly, at: rows)
+  }
+
+  /// Input of down.
+  ///
+  /// - Parameters:
+  ///   - hidden: Hidden states after attention [tokens, hidden size].
+  ///   - result: [tokens, intermediate size].
+  public func mlpOutput(_ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
+    slices.forEach(of: hidden.rows) { rows in mlpOutput(hidden[rows: rows], into: result[rows: rows], rows, monitor) }
+  }
+
+  private func mlpOutput(
+    _ hidden: MatrixView<Float>, into gate: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
+    withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
+      mlpInput(hidden, into: input, rows, nil)
+      withScratchMatrix(rows: rows.count, columns: gate.columns) { up in
+        self[.gate](input.readOnly, into: gate)
+        self[.up](input.readOnly, into: up)
+        monitor?.observe(.gate, gate.readOnly, at: rows)
+        monitor?.observe(.up, up.readOnly, at: rows)
+        multiplySilu(gate, by: up.readOnly)
+        monitor?.observe(.gatedProduct, gate.readOnly, at: rows)
+      }
+    }
   }
 
   /// Adds the projected MLP output to the hidden states.
-  public func addMLP(_ mlpOutput: Matrix<Float>, to hidden: inout Matrix<Float>, monitor: ActivationMonitor? = nil) {
-    let projected = self[.down](mlpOutput)
-    monitor?.observe(.down, projected)
-    add(projected, to: &hidden)
-    monitor?.observe(.hiddenAfterMLP, hidden)
+  ///
+  /// - Parameters:
+  ///   - mlpOutput: [tokens, intermediate size].
+  ///   - hidden: [tokens, hidden size].
+  public func addMLP(_ mlpOutput: MatrixView<Float>, to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
+    slices.forEach(of: hidden.rows) { rows in
+      addProjection(.down, of: mlpOutput[rows: rows], to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
+    }
+  }
+
+  /// Adds the MLP's output to the hidden states after attention, without keeping what is inside.
+  ///
+  /// - Parameter hidden: [tokens, hidden size].
+  public func addMLP(to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
+    slices.forEach(of: hidden.rows) { rows in
+      withScratchMatrix(rows: rows.count, columns: self[.gate].outputs) { inner in
+        mlpOutput(hidden[rows: rows].readOnly, into: inner, rows, nil)
+        addProjection(.down, of: inner.readOnly, to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
+      }
+    }
   }
 
   /// The whole block in place.
-  public func forward(_ hidden: inout Matrix<Float>) {
-    addAttention(attentionOutput(attentionInput(hidden)), to: &hidden)
-    addMLP(mlpOutput(mlpInput(hidden)), to: &hidden)
+  ///
+  /// - Parameter hidden: [tokens, hidden size].
+  public func forward(_ hidden: MutableMatrixView<Float>) {
+    withScratchMatrix(rows: hidden.rows, columns: self[.query].outputs) { attended in
+      attentionOutput(hidden.readOnly, into: attended)
+      addAttention(attended.readOnly, to: hidden)
+    }
+    addMLP(to: hidden)
   }
 }

@@ -1,57 +1,49 @@
 import LinearAlgebra
 
+// Everything here computes on the calling thread.
+
 /// RMS norm of every row: y = x / √(mean(x²) + ε) · gain.
 ///
-/// - Parameter gain: One factor a column.
-func normalizeRows(_ x: Matrix<Float>, gain: [Float], epsilon: Float) -> Matrix<Float> {
-  var result = x
-  result.withMutableView { rows in
-    gain.withUnsafeBufferPointer { gain in
-      let gain = gain.baseAddress.unsafelyUnwrapped
-      forEachSlice(of: rows.rows, minimum: 8) { range in
-        for index in range {
-          let row = rows.base + index * rows.rowStride
-          var squares = FloatLanes.zero
-          forEachLanes(rows.columns) { offset, valid in
-            let values = (row + offset).lanes(valid)
-            squares = squares.addingProduct(values, values)
-          }
-          let meanSquare = squares.sum() / Float(rows.columns)
-          // A mean square beyond float32 would make the row 0 without a trace.
-          let factor = meanSquare.isFinite ? 1 / (meanSquare + epsilon).squareRoot() : .nan
-          forEachLanes(rows.columns) { offset, valid in
-            (row + offset).store((row + offset).lanes(valid) * factor * (gain + offset).lanes(valid), valid)
-          }
-        }
+/// - Parameters:
+///   - gain: One factor a column.
+///   - result: The shape of `x`, which it may be.
+func normalizeRows(_ x: MatrixView<Float>, gain: [Float], epsilon: Float, into result: MutableMatrixView<Float>) {
+  gain.withUnsafeBufferPointer { gain in
+    let gain = gain.baseAddress.unsafelyUnwrapped
+    for index in 0..<x.rows {
+      let (row, target) = (x.base + index * x.rowStride, result.base + index * result.rowStride)
+      var squares = FloatLanes.zero
+      forEachLanes(x.columns) { offset, valid in
+        let values = (row + offset).lanes(valid)
+        squares = squares.addingProduct(values, values)
+      }
+      let meanSquare = squares.sum() / Float(x.columns)
+      // A mean square beyond float32 would make the row 0 without a trace.
+      let factor = meanSquare.isFinite ? 1 / (meanSquare + epsilon).squareRoot() : .nan
+      forEachLanes(x.columns) { offset, valid in
+        (target + offset).store((row + offset).lanes(valid) * factor * (gain + offset).lanes(valid), valid)
       }
     }
   }
-  return result
 }
 
 /// gate ← silu(gate)·up, silu(x) = x / (1 + e^−x); both of one shape.
-func multiplySilu(_ gate: inout Matrix<Float>, by up: Matrix<Float>) {
-  gate.withMutableView { gate in
-    up.withView { up in
-      forEachSlice(of: gate.rows * gate.columns, minimum: 4096) { range in
-        let (gate, up) = (gate.base + range.lowerBound, up.base + range.lowerBound)
-        forEachLanes(range.count) { offset, valid in
-          let x = (gate + offset).lanes(valid)
-          (gate + offset).store(x / (1 + FloatLanes.exponential(-x)) * (up + offset).lanes(valid), valid)
-        }
-      }
+func multiplySilu(_ gate: MutableMatrixView<Float>, by up: MatrixView<Float>) {
+  for row in 0..<gate.rows {
+    let (target, factors) = (gate.base + row * gate.rowStride, up.base + row * up.rowStride)
+    forEachLanes(gate.columns) { offset, valid in
+      let x = (target + offset).lanes(valid)
+      (target + offset).store(x / (1 + FloatLanes.exponential(-x)) * (factors + offset).lanes(valid), valid)
     }
   }
 }
 
 /// x ← x + y; both of one shape.
-func add(_ y: Matrix<Float>, to x: inout Matrix<Float>) {
-  x.withMutableView { x in
-    y.withView { y in
-      forEachSlice(of: x.rows * x.columns, minimum: 8192) { range in
-        let (x, y) = (x.base + range.lowerBound, y.base + range.lowerBound)
-        forEachLanes(range.count) { offset, valid in (x + offset).store((x + offset).lanes(valid) + (y + offset).lanes(valid), valid) }
-      }
+func add(_ y: MatrixView<Float>, to x: MutableMatrixView<Float>) {
+  for row in 0..<x.rows {
+    let (target, source) = (x.base + row * x.rowStride, y.base + row * y.rowStride)
+    forEachLanes(x.columns) { offset, valid in
+      (target + offset).store((target + offset).lanes(valid) + (source + offset).lanes(valid), valid)
     }
   }
 }

@@ -12,20 +12,17 @@ public struct Linear: Sendable {
     self.bias = bias
   }
 
-  /// - Parameter x: [tokens, inputs].
-  /// - Returns: [tokens, outputs].
-  public func callAsFunction(_ x: Matrix<Float>) -> Matrix<Float> {
-    var result = Matrix<Float>(rows: x.rows, columns: weight.rows)
+  var outputs: Int { weight.rows }
+
+  /// Computes on the calling thread.
+  ///
+  /// - Parameters:
+  ///   - x: [tokens, inputs].
+  ///   - y: [tokens, outputs].
+  func callAsFunction(_ x: MatrixView<Float>, into y: MutableMatrixView<Float>) {
     if let bias {
-      result.withMutableView { rows in
-        for row in 0..<rows.rows { (rows.base + row * rows.rowStride).update(from: bias, count: bias.count) }
-      }
+      for row in 0..<y.rows { (y.base + row * y.rowStride).update(from: bias, count: bias.count) }
     }
-    result.withMutableView { result in
-      x.withView { x in
-        weight.withView { weight in multiply(x, by: weight, .transposed, into: result, keeping: bias == nil ? 0 : 1) }
-      }
-    }
-    return result
+    weight.withView { multiply(x, by: $0, .transposed, into: y, keeping: bias == nil ? 0 : 1) }
   }
 }

@@ -20,30 +20,27 @@ struct RotaryEmbedding: Sendable {
     (0..<size / 2).map { Float(pow(theta, -2 * Double($0) / Double(size))) }
   }
 
-  /// Rotates every head of every token.
+  /// Rotates every head of every token, on the calling thread.
   ///
   /// - Parameters:
-  ///   - x: [sequences × length, heads × size]; a sequence's first token is at position 0.
+  ///   - x: [tokens, heads × size].
+  ///   - first: Number of the first token, counted from the start of some sequence of `length` tokens.
   ///   - length: Tokens of a sequence.
-  func rotate(_ x: inout Matrix<Float>, length: Int) {
+  func rotate(_ x: MutableMatrixView<Float>, first: Int, length: Int) {
     let half = cosines.columns
-    x.withMutableView { x in
-      cosines.withView { cosines in
-        sines.withView { sines in
-          forEachSlice(of: x.rows, minimum: 16) { tokens in
-            for token in tokens {
-              let cosine = cosines.base + (token % length) * half
-              let sine = sines.base + (token % length) * half
-              for head in stride(from: 0, to: x.columns, by: 2 * half) {
-                let low = x.base + token * x.rowStride + head
-                let high = low + half
-                forEachLanes(half) { offset, valid in
-                  let (a, b) = ((low + offset).lanes(valid), (high + offset).lanes(valid))
-                  let (c, s) = ((cosine + offset).lanes(valid), (sine + offset).lanes(valid))
-                  (low + offset).store(a * c - b * s, valid)
-                  (high + offset).store(b * c + a * s, valid)
-                }
-              }
+    cosines.withView { cosines in
+      sines.withView { sines in
+        for row in 0..<x.rows {
+          let position = (first + row) % length
+          let (cosine, sine) = (cosines.base + position * half, sines.base + position * half)
+          for head in stride(from: 0, to: x.columns, by: 2 * half) {
+            let low = x.base + row * x.rowStride + head
+            let high = low + half
+            forEachLanes(half) { offset, valid in
+              let (a, b) = ((low + offset).lanes(valid), (high + offset).lanes(valid))
+              let (c, s) = ((cosine + offset).lanes(valid), (sine + offset).lanes(valid))
+              (low + offset).store(a * c - b * s, valid)
+              (high + offset).store(b * c + a * s, valid)
             }
           }
         }

@@ -1,5 +1,6 @@
 import Checkpoint
 import LinearAlgebra
+import Synchronization
 
 /// Where a model's weights come from, widened to `Float`: a checkpoint, or a quantized one that is dequantized on reading.
 public protocol TensorSource: Sendable {
@@ -13,8 +14,23 @@ extension CheckpointFolder: TensorSource {
   public func shape(of name: String) throws -> [Int] { try info(name).shape }
 
   public func readRows(_ rows: Range<Int>, of name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-    try readFloats(name, rows: rows, into: buffer)
+    let rowSize = buffer.count / max(1, rows.count)
+    nonisolated(unsafe) let target = buffer  // reason: each slice writes its own rows
+    let failure = Mutex<(any Error)?>(nil)
+    forEachSlice(of: rows.count, minimum: max(1, Self.elementsAtOnce / max(1, rowSize))) { slice in
+      do {
+        try readFloats(
+          name, rows: rows.lowerBound + slice.lowerBound..<rows.lowerBound + slice.upperBound,
+          into: UnsafeMutableBufferPointer(rebasing: target[slice.lowerBound * rowSize..<slice.upperBound * rowSize]))
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
   }
+
+  /// Elements that a core widens at least.
+  private static var elementsAtOnce: Int { 1 << 18 }
 }
 
 extension TensorSource {

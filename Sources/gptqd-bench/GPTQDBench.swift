@@ -20,7 +20,6 @@ struct GPTQDBench: ParsableCommand {
   }
 
   func run() throws {
-    BLASLibrary.threads = ProcessInfo.processInfo.activeProcessorCount
     let peak = Benchmarks.productPeak()
     let measurements = try [
       peak, Benchmarks.gramPeak(), Benchmarks.hessianAccumulation(), Benchmarks.factorization(),
@@ -37,7 +36,7 @@ struct GPTQDBench: ParsableCommand {
       print(String(decoding: try encoder.encode(lines), as: UTF8.self))
       return
     }
-    print("\(BLASLibrary.configuration), \(BLASLibrary.threads) threads")
+    print("\(BLASLibrary.configuration), \(Cores.perJob) cores")
     for line in lines {
       let name = line.name.padding(toLength: 30, withPad: " ", startingAt: 0)
       let rates = [line.median, line.least, line.most].map { String(format: "%8.4f", $0) }.joined(separator: " ")

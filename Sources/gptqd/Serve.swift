@@ -13,8 +13,10 @@ struct Serve: AsyncParsableCommand {
     let configuration = try await ServiceConfiguration(file: file.path)
     let (format, level) = (configuration.logFormat, configuration.logLevel)
     LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
-    let work = EngineWork(threads: configuration.threads, workers: configuration.workers, maxShardBytes: configuration.maxShardBytes)
-    let daemon = try Daemon(configuration, planner: EnginePlanner(), work: work.run, logger: Logger(label: "gptqd"))
+    let limits = EngineLimits(configuration)
+    let work = EngineWork(limits, maxShardBytes: configuration.maxShardBytes)
+    let planner = EnginePlanner(limits, dataFolder: configuration.dataFolder)
+    let daemon = try Daemon(configuration, planner: planner, work: work.run, logger: Logger(label: "gptqd"))
     try await daemon.run()
   }
 }

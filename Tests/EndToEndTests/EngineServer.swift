@@ -35,9 +35,11 @@ struct EngineServer: Sendable {
         "GPTQD_MODELS_ROOTS": folder.appending(component: "models").path,
         "GPTQD_DATASETS_ROOTS": folder.appending(component: "datasets").path,
       ])
-    let work = EngineWork(threads: 0, workers: 1, maxShardBytes: 1 << 30)
+    let limits = EngineLimits(configuration)
+    let work = EngineWork(limits, maxShardBytes: 1 << 30)
     let daemon = try Daemon(
-      configuration, planner: EnginePlanner(), work: work.run, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      configuration, planner: EnginePlanner(limits, dataFolder: configuration.dataFolder), work: work.run,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await testGracefulShutdown { trigger in
       let (urls, found) = AsyncStream.makeStream(of: String.self)
       let running = Task {

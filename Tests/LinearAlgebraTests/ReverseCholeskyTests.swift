@@ -2,7 +2,7 @@ import LinearAlgebra
 import Testing
 
 @Suite struct ReverseCholeskyTests {
-  @Test("R·Rᵀ of the upper triangle is the matrix, which stays below the diagonal", arguments: [1, 2, 7, 64, 200])
+  @Test("R·Rᵀ of the upper triangle is the matrix, which stays below the diagonal", arguments: [1, 2, 7, 64, 256, 600])
   func factorsTheMatrix(_ size: Int) throws {
     let matrix = RandomMatrix(seed: UInt64(size)).positiveDefinite(size)
     let result = try ReverseCholesky(matrix)
@@ -33,6 +33,15 @@ import Testing
   func namesTheFailingMinor() throws {
     let matrix = Matrix<Float>(rows: 3, columns: 3, elements: [1, 0, 0, 0, -1, 0, 0, 0, 4])
     #expect(throws: FactorizationError.notPositiveDefinite(order: 2, smallestPivot: 2)) { try ReverseCholesky(matrix) }
+  }
+
+  @Test("The failing minor is counted through all panels", arguments: [1, 256, 257, 600])
+  func namesTheFailingMinor(_ order: Int) throws {
+    var matrix = Matrix<Double>(rows: 600, columns: 600)
+    for index in 0..<600 { matrix[index, index] = index == 600 - order ? -1 : 4 }
+    #expect(throws: FactorizationError.notPositiveDefinite(order: order, smallestPivot: order == 1 ? nil : 2)) {
+      try ReverseCholesky(matrix)
+    }
   }
 
   @Test("OpenBLAS says info 0 for NaN; the factor is refused all the same", arguments: [0, 5, 8])

@@ -13,7 +13,7 @@ import Testing
 
   @Test("A healthy Hessian takes one try at the first damping")
   func succeedsAtOnce() throws {
-    let damped = try DampedHessian(diagonal([1, 2, 3, 2]), options: options, ladder: DampingLadder(startingAt: 0.01))
+    let damped = try DampedHessian(SymmetricMatrix(diagonal([1, 2, 3, 2])), options: options, ladder: DampingLadder(startingAt: 0.01))
     #expect(damped.attempts.map(\.succeeded) == [true])
     #expect(damped.damping == 0.01)
     #expect(damped.addedDiagonal == 0.02)
@@ -24,7 +24,7 @@ import Testing
   func curesRoundingInFloat64() throws {
     // Eigenvalues 2·10⁶ and 10⁻³: beyond float32's 24 bits, well within float64's.
     let hessian = Matrix<Double>(rows: 2, columns: 2, elements: [1e6, 1e6 - 1e-3, 1e6 - 1e-3, 1e6])
-    let damped = try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0))
+    let damped = try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0))
     #expect(damped.attempts.map(\.precision) == [.float32, .float64])
     #expect(damped.attempts.map(\.cause) == [.rounding, nil])
     #expect(damped.damping == 0)
@@ -35,7 +35,7 @@ import Testing
   func climbs() throws {
     // Eigenvalues 2.15 and −0.15 around a mean diagonal of 1: needs more than 0.15.
     let hessian = Matrix<Double>(rows: 2, columns: 2, elements: [1, 1.15, 1.15, 1])
-    let damped = try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+    let damped = try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0.01))
     #expect(damped.damping == 0.2)
     #expect(damped.attempts.map(\.damping) == [0.01, 0.01, 0.02, 0.05, 0.1, 0.2])
     #expect(damped.attempts.map(\.precision) == [.float32] + Array(repeating: .float64, count: 5))
@@ -47,7 +47,7 @@ import Testing
   func givesUp() throws {
     let hessian = Matrix<Double>(rows: 2, columns: 2, elements: [1, 5, 5, 1])
     let failure = try #require(throws: DampedHessian.Failure.self) {
-      try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+      try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0.01))
     }
     #expect(failure.attempts.count == 8)
     #expect(failure.attempts.last?.cause == .incurable)
@@ -59,7 +59,7 @@ import Testing
     var hessian = diagonal([1, 2, 3, 2])
     (hessian[row, column], hessian[column, row]) = (.nan, .nan)
     let failure = try #require(throws: DampedHessian.Failure.self) {
-      try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+      try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0.01))
     }
     #expect(failure.attempts.allSatisfy { !$0.succeeded })
   }
@@ -67,7 +67,7 @@ import Testing
   @Test("Dead columns get weights of 0 and leave the others as they would be without them")
   func isolatesDeadColumns() throws {
     let hessian = diagonal([1, 0, 3, 2])
-    let damped = try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+    let damped = try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0.01))
     #expect(damped.deadColumns == [1])
     let weight = Matrix<Float>(rows: 1, columns: 4, elements: [1, 9, 0.5, -0.25])
     let result = try damped.quantize(weight, options: options, layer: "test")

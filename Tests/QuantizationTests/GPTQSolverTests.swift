@@ -7,7 +7,7 @@ import Testing
   func equalsClassicAlgorithmInFloat64(_ name: String) throws {
     let golden = try GoldenSolverCase(name)
     let ladder = DampingLadder(startingAt: golden.options.damping, precision: .float64)
-    let damped = try DampedHessian(golden.hessian, options: golden.options, ladder: ladder)
+    let damped = try DampedHessian(SymmetricMatrix(golden.hessian), options: golden.options, ladder: ladder)
     let result = try damped.quantize(golden.weight, options: golden.options, layer: name)
     #expect(result.layer.codes.map(Int32.init) == golden.codes)
     #expect(result.layer.scales == golden.scales)
@@ -22,7 +22,8 @@ import Testing
   @Test("In float32 at most 0.1 % of the codes differ and the loss is within 0.1 %", arguments: GoldenSolverCase.names)
   func agreesWithClassicAlgorithmInFloat32(_ name: String) throws {
     let golden = try GoldenSolverCase(name)
-    let damped = try DampedHessian(golden.hessian, options: golden.options, ladder: DampingLadder(startingAt: golden.options.damping))
+    let damped = try DampedHessian(
+      SymmetricMatrix(golden.hessian), options: golden.options, ladder: DampingLadder(startingAt: golden.options.damping))
     #expect(damped.attempts.map(\.precision) == [.float32])
     let result = try damped.quantize(golden.weight, options: golden.options, layer: name)
     let different = zip(result.layer.codes, golden.codes).count { Int32($0) != $1 }

@@ -33,8 +33,8 @@ import Testing
     huge[0, 2] = 1e25
     accumulator.add(huge)
     let expected = 2 / 8.0 * Double(Float(1e25)) * Double(Float(1e25))
-    #expect(abs(accumulator.hessian()[2, 2] / expected - 1) < 1e-12)
-    let isFinite = accumulator.hessian().elements.allSatisfy { $0.isFinite }
-    #expect(isFinite)
+    let hessian = accumulator.hessian()
+    #expect(abs(hessian[2, 2] / expected - 1) < 1e-12)
+    #expect((0..<5).allSatisfy { row in (0..<5).allSatisfy { hessian[row, $0].isFinite } })
   }
 }

@@ -19,7 +19,7 @@ import Testing
     let (weight, hessian) = (try matrix("weight"), Matrix<Double>(try matrix("hessian")))
     func quantize(search: Bool, refine: Bool) throws -> LayerQuantization {
       let options = QuantizationOptions(bits: limit.bits, groupSize: 64, damping: 0.01, searchesScales: search, refinesScales: refine)
-      return try DampedHessian(hessian, options: options, ladder: DampingLadder(startingAt: 0.01))
+      return try DampedHessian(SymmetricMatrix(hessian), options: options, ladder: DampingLadder(startingAt: 0.01))
         .quantize(weight, options: options, layer: name)
     }
     let plain = try #require(quantize(search: false, refine: false).loss)
@@ -38,7 +38,7 @@ import Testing
     var options = golden.options
     (options.searchesScales, options.refinesScales) = (true, true)
     let ladder = DampingLadder(startingAt: options.damping, precision: .float64)
-    let damped = try DampedHessian(golden.hessian, options: options, ladder: ladder)
+    let damped = try DampedHessian(SymmetricMatrix(golden.hessian), options: options, ladder: ladder)
     let result = try damped.quantize(golden.weight, options: options, layer: name)
     var target = Matrix<Double>(golden.weight)
     for row in 0..<target.rows {

@@ -41,12 +41,14 @@ import Transformer
     let tokens: [Int32] = try values("input_ids", of: expected)
     let length = try #require(expected.tensors.first { $0.name == "input_ids" }).shape[1]
 
-    var hidden = try model.embed(tokens)
+    var hidden = Matrix<Float>(rows: tokens.count, columns: configuration.hiddenSize)
+    try hidden.withMutableView { try model.embed(tokens, into: $0) }
     for index in 0..<configuration.blockCount {
       #expect(try difference(hidden, "hidden.\(index)", expected) < Self.tolerance, "before block \(index)")
-      try DecoderBlock(index, of: configuration, from: checkpoint, length: length).forward(&hidden)
+      let block = try DecoderBlock(index, of: configuration, from: checkpoint, length: length)
+      hidden.withMutableView { block.forward($0) }
     }
-    let normalized = model.normalize(hidden)
+    let normalized = hidden.withView { model.normalize($0) }
     #expect(try difference(normalized, "hidden.\(configuration.blockCount)", expected) < Self.tolerance)
     let logits = try model.logits(normalized)
     #expect(try difference(logits, "logits", expected) < Self.tolerance)

@@ -9,6 +9,7 @@ package enum ConfigurationKey: String, CaseIterable {
   case datasetRoots = "datasets.roots"
   case threads = "compute.threads"
   case workers = "compute.workers"
+  case memoryLimit = "compute.memory_limit"
   case maxShardBytes = "artifact.max_shard_bytes"
   case graceSeconds = "shutdown.grace_seconds"
   case logLevel = "log.level"

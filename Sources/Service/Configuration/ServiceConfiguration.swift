@@ -17,6 +17,8 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var threads = 0
   /// Jobs that run at once.
   public var workers = 1
+  /// Bytes that all jobs together may have resident; 0: three quarters of the machine's.
+  public var memoryLimit = 0
   /// Most bytes of tensors in a file of an artifact.
   public var maxShardBytes = 4 << 30
   public var gracePeriod = Duration.seconds(30)
@@ -41,6 +43,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
     idleTimeout = try values.integer(.idleTimeoutSeconds, in: 1...86_400).map { .seconds($0) } ?? idleTimeout
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
+    memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit
     maxShardBytes = try values.integer(.maxShardBytes, in: (1 << 20)...(1 << 40)) ?? maxShardBytes
     gracePeriod = try values.integer(.graceSeconds, in: 0...86_400).map { .seconds($0) } ?? gracePeriod
     logLevel = try values.choice(.logLevel, of: Logger.Level.self) ?? logLevel

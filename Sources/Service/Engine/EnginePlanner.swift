@@ -6,7 +6,13 @@ import Transformer
 
 /// Checks a request against the model's files before a job is made of it, and lists the layers that the job will handle.
 public struct EnginePlanner: JobPlanner {
-  public init() {}
+  private let limits: EngineLimits
+  private let dataFolder: URL
+
+  public init(_ limits: EngineLimits, dataFolder: URL) {
+    self.limits = limits
+    self.dataFolder = dataFolder
+  }
 
   /// Reads headers and configuration only; takes milliseconds.
   ///
@@ -19,9 +25,13 @@ public struct EnginePlanner: JobPlanner {
       try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", quantizer.configuration)
       try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", quantizer.configuration)
       try checkTokenizer(request, files: files)
+      let estimate = try estimate(request, quantizer)
+      try checkDisk(estimate)
       return JobPlan(
         layers: quantizer.configuration.linears.map { LayerRecord(LayerIdentity($0)) },
-        warnings: Self.warnings(request.quantization, quantizer.configuration))
+        warnings: Self.warnings(request.quantization, quantizer.configuration), estimate: estimate)
+    } catch let error as QuantizationError where error.isMemoryLimit {
+      throw Problem(.memoryLimit, status: 422, title: "The job needs more memory than it may use", detail: error.description)
     } catch let error as QuantizationError {
       throw Self.problem(.invalidRequest, at: Self.pointer(for: error), error.description)
     } catch let error as ModelError {
@@ -29,6 +39,24 @@ public struct EnginePlanner: JobPlanner {
     } catch let error as CheckpointError {
       throw Self.problem(.invalidModel, at: "/model", error.description)
     }
+  }
+
+  private func estimate(_ request: JobRequest, _ quantizer: ModelQuantizer) throws -> Job.Estimate {
+    let length = request.calibration.map { $0.sequenceLength ?? min(2048, quantizer.configuration.maximumPositions) } ?? 0
+    let tokens = (request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0) * length
+    let memory = try MemoryPlan(
+      quantizer.configuration, options: quantizer.options, tokens: tokens, length: max(1, length), limit: limits.memory)
+    let disk = try DiskEstimate(quantizer, spools: memory.diskBytes)
+    return Job.Estimate(memoryBytes: memory.bytes, diskBytes: disk.peak, artifactBytes: disk.artifact)
+  }
+
+  private func checkDisk(_ estimate: Job.Estimate) throws(Problem) {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: dataFolder.path)
+    guard let available = (attributes?[.systemFreeSize] as? NSNumber)?.intValue, available < estimate.diskBytes else { return }
+    throw Problem(
+      .insufficientStorage, status: 507, title: "The disk has too little room for the job",
+      detail: "it needs \(estimate.diskBytes) bytes below \(dataFolder.path), where \(available) are free; free "
+        + "\(estimate.diskBytes - available) bytes, or set data.folder to another disk")
   }
 
   private func planLayers(_ options: QuantizationOptions, file: URL) throws -> JobPlan {

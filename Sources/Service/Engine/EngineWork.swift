@@ -7,15 +7,13 @@ import Quantization
 
 /// Runs a job on the worker's thread: from the request to a published artifact.
 public struct EngineWork: Sendable {
+  private let limits: EngineLimits
   private let maxShardBytes: Int
 
-  /// - Parameters:
-  ///   - threads: Cores for all jobs together; 0: all of this machine's.
-  ///   - workers: Jobs that run at once, among which the cores are divided.
-  ///   - maxShardBytes: Most bytes of tensors in a file of the artifact.
-  public init(threads: Int, workers: Int, maxShardBytes: Int) {
-    let cores = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-    BLASLibrary.threads = max(1, cores / max(1, workers))
+  /// - Parameter maxShardBytes: Most bytes of tensors in a file of the artifact.
+  public init(_ limits: EngineLimits, maxShardBytes: Int) {
+    Cores.perJob = limits.cores
+    self.limits = limits
     self.maxShardBytes = maxShardBytes
   }
 
@@ -30,7 +28,7 @@ public struct EngineWork: Sendable {
       let run = try EngineRun(job, files: files, folders: folders, cancellation: cancellation, journal: journal)
       let outcome =
         switch job.request.kind {
-        case .model: try ModelRun(run).finish(maxShardBytes: maxShardBytes)
+        case .model: try ModelRun(run, memoryLimit: limits.memory).finish(maxShardBytes: maxShardBytes)
         case .layers: try LayersRun(run).finish()
         }
       try? FileManager.default.removeItem(at: folders.work)

@@ -13,10 +13,12 @@ struct ModelRun {
   private let observer: JournalObserver
 
   /// Reads model and data.
-  init(_ run: EngineRun) throws {
+  ///
+  /// - Parameter memoryLimit: Bytes that may be resident.
+  init(_ run: EngineRun, memoryLimit: Int) throws {
     self.run = run
     let request = run.job.request
-    let quantizer = try ModelQuantizer(model: run.files.model, options: run.options)
+    let quantizer = try ModelQuantizer(model: run.files.model, options: run.options, memoryLimit: memoryLimit)
     self.quantizer = quantizer
     let configuration = quantizer.configuration
     let tokenizer = try ModelTokenizer.load(run.files.model)

@@ -26,7 +26,8 @@ struct SubmitRoute {
     let jobRequest = try JobRequest(parsing: body.value)
     let (catalog, planner) = (catalog, planner)
     let plan = try await files.run { try planner.plan(jobRequest, files: catalog.files(of: jobRequest)) }
-    let submission = try await repository.submit(jobRequest, layers: plan.layers, warnings: plan.warnings, key: key, now: Date())
+    let submission = try await repository.submit(
+      jobRequest, layers: plan.layers, warnings: plan.warnings, estimate: plan.estimate, key: key, now: Date())
     let job: Job
     switch submission {
     case .created(let created):

@@ -1,0 +1,200 @@
+/// A symmetric float64 matrix that stores its tiles on and above the diagonal only.
+public struct SymmetricMatrix: Sendable {
+  /// Rows, and columns.
+  public let size: Int
+  /// Rows of every tile but those of the last row of tiles.
+  private let edge: Int
+  /// The tiles of the first row of tiles, those of the second, …; each row-major.
+  private var tiles: [Double]
+  /// Where each row of tiles begins.
+  private let tileRowOffsets: [Int]
+  /// Most rows of a tile: its float32 products stay in a core's cache.
+  private static let largestEdge = 512
+
+  /// A matrix of zeros.
+  public init(size: Int) {
+    self.size = size
+    // A small matrix is still work for several cores.
+    let count = max((size + Self.largestEdge - 1) / Self.largestEdge, size < 1024 ? 2 : 4)
+    edge = max(1, (size + count - 1) / count)
+    var (offsets, end) = ([Int](), 0)
+    for start in stride(from: 0, to: size, by: edge) {
+      offsets.append(end)
+      end += min(edge, size - start) * (size - start)
+    }
+    tileRowOffsets = offsets
+    tiles = [Double](repeating: 0, count: end)
+  }
+
+  /// - Parameter matrix: [n, n], its upper triangle read.
+  public init(_ matrix: Matrix<Double>) {
+    precondition(matrix.rows == matrix.columns)
+    self.init(size: matrix.rows)
+    withTiles { tile in
+      for row in tile.rows {
+        for column in max(row, tile.columns.lowerBound)..<tile.columns.upperBound {
+          let value = matrix[row, column]
+          tile.base[(row - tile.rows.lowerBound) * tile.columns.count + column - tile.columns.lowerBound] = value
+          guard tile.isDiagonal else { continue }
+          tile.base[(column - tile.columns.lowerBound) * tile.columns.count + row - tile.rows.lowerBound] = value
+        }
+      }
+    }
+  }
+
+  public subscript(row: Int, column: Int) -> Double {
+    let (row, column) = (min(row, column), max(row, column))
+    return tiles[offset(row, column)]
+  }
+
+  public var diagonal: [Double] { (0..<size).map { self[$0, $0] } }
+
+  // MARK: Tiles
+
+  private func offset(_ row: Int, _ column: Int) -> Int {
+    let (tileRow, tileColumn) = (row / edge, column / edge)
+    let height = min(edge, size - tileRow * edge)
+    let width = min(edge, size - tileColumn * edge)
+    let tile = tileRowOffsets[tileRow] + height * (tileColumn - tileRow) * edge
+    return tile + (row - tileRow * edge) * width + column - tileColumn * edge
+  }
+
+  private struct Tile {
+    let rows: Range<Int>
+    let columns: Range<Int>
+    /// [rows, columns].
+    let base: UnsafeMutablePointer<Double>
+
+    var isDiagonal: Bool { rows == columns }
+  }
+
+  /// Calls `body` for every tile, several at once; those off the diagonal, which are more work, first.
+  private mutating func withTiles(_ body: (Tile) -> Void) {
+    let tileCount = tileRowOffsets.count
+    let pairs = (0..<tileCount).flatMap { row in (row..<tileCount).map { (row, $0) } }
+    let ordered = pairs.filter { $0.0 != $0.1 } + pairs.filter { $0.0 == $0.1 }
+    let (size, edge) = (size, edge)
+    let offsets = ordered.map { offset($0.0 * edge, $0.1 * edge) }
+    tiles.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      forEachTask(ordered.count) { index in
+        let (row, column) = ordered[index]
+        body(
+          Tile(
+            rows: row * edge..<min(size, (row + 1) * edge), columns: column * edge..<min(size, (column + 1) * edge),
+            base: base + offsets[index]))
+      }
+    }
+  }
+}
+
+// MARK: - Arithmetic
+
+extension SymmetricMatrix {
+  /// Adds XᵀX, multiplied in float32, or in float64 where that overflows.
+  ///
+  /// - Parameter x: [t, n], finite.
+  public mutating func addGram(of x: MatrixView<Float>) {
+    precondition(x.columns == size)
+    guard x.rows > 0 else { return }
+    withTiles { tile in
+      let count = tile.rows.count * tile.columns.count
+      let (left, right) = (x[rows: 0..<x.rows, columns: tile.rows], x[rows: 0..<x.rows, columns: tile.columns])
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { products in
+        guard let products = products.baseAddress else { return }
+        let target = MutableMatrixView(base: products, rows: tile.rows.count, columns: tile.columns.count, rowStride: tile.columns.count)
+        if tile.isDiagonal {
+          LinearAlgebra.addGram(of: left, to: target, keeping: 0)
+          mirrorUpper(target)
+        } else {
+          multiply(left, .transposed, by: right, into: target)
+        }
+        guard isFinite(products, count: count) else { return Self.addInFloat64(left, right, to: tile) }
+        for index in 0..<count { tile.base[index] += Double(products[index]) }
+      }
+    }
+  }
+
+  private static func addInFloat64(_ left: MatrixView<Float>, _ right: MatrixView<Float>, to tile: Tile) {
+    let (left, right) = (Matrix<Double>(left), Matrix<Double>(right))
+    left.withView { left in
+      right.withView { right in
+        multiply(
+          left, .transposed, by: right,
+          into: MutableMatrixView(base: tile.base, rows: tile.rows.count, columns: tile.columns.count, rowStride: tile.columns.count),
+          keeping: 1)
+      }
+    }
+  }
+
+  /// Multiplies every entry.
+  public mutating func scale(by factor: Double) {
+    withTiles { tile in
+      for index in 0..<tile.rows.count * tile.columns.count { tile.base[index] *= factor }
+    }
+  }
+
+  /// The full matrix with entry (i, j) = self[order[i], order[j]].
+  ///
+  /// - Parameters:
+  ///   - order: A permutation of 0..<size.
+  ///   - diagonal: Takes the place of this matrix's diagonal, in this matrix's order.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  public func permuted<Scalar: BLASScalar>(_ order: [Int], diagonal: [Double]) -> Matrix<Scalar> {
+    precondition(order.count == size && diagonal.count == size)
+    var positions = [Int](repeating: 0, count: size)
+    for (position, row) in order.enumerated() { positions[row] = position }
+    var result = Matrix<Scalar>(rows: size, columns: size)
+    result.withMutableView { result in
+      // Rows that lie in the same cache lines of the tiles above the diagonal are gathered together.
+      forEachSlice(of: size, length: 8) { rows in
+        withUnsafeTemporaryAllocation(of: Scalar.self, capacity: rows.count * size) { dense in
+          guard let dense = dense.baseAddress else { return }
+          gather(rows, into: dense)
+          for (index, row) in rows.enumerated() {
+            let source = dense + index * size
+            source[row] = Scalar(diagonal[row])
+            let target = result.base + positions[row] * result.rowStride
+            for column in 0..<size { target[column] = source[order[column]] }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Some rows of the full matrix, in its own order.
+  private func gather<Scalar: BLASScalar>(_ rows: Range<Int>, into dense: UnsafeMutablePointer<Scalar>) {
+    tiles.withUnsafeBufferPointer { buffer in
+      guard let tiles = buffer.baseAddress else { return }
+      for tileColumn in tileRowOffsets.indices {
+        let columns = tileColumn * edge..<min(size, (tileColumn + 1) * edge)
+        for (index, row) in rows.enumerated() where row / edge <= tileColumn {
+          let source = tiles + offset(row, columns.lowerBound)
+          let target = dense + index * size
+          for column in columns { target[column] = Scalar(source[column - columns.lowerBound]) }
+        }
+        guard let last = rows.last, last / edge > tileColumn else { continue }
+        for column in columns {
+          for (index, row) in rows.enumerated() where row / edge > tileColumn {
+            dense[index * size + column] = Scalar(tiles[offset(column, row)])
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Copies the upper triangle of a square to the lower.
+private func mirrorUpper(_ square: MutableMatrixView<Float>) {
+  for row in 0..<square.rows {
+    for column in row + 1..<max(row + 1, square.columns) { square[column, row] = square[row, column] }
+  }
+}
+
+private func isFinite(_ values: UnsafePointer<Float>, count: Int) -> Bool {
+  var largest: UInt32 = 0
+  for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
+  return largest < Float.infinity.bitPattern
+}

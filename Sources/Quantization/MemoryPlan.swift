@@ -1,0 +1,98 @@
+import LinearAlgebra
+import Transformer
+
+/// How a job divides the memory that it may use: what is kept between stages, and what is computed twice or put on disk instead.
+public struct MemoryPlan: Sendable, Hashable {
+  /// Inputs of the down projection are kept; else they are computed twice.
+  public let keepsInnerActivations: Bool
+  /// Activations are kept in memory-mapped files; else in memory.
+  public let spoolsToDisk: Bool
+  /// Tokens that go through a stage at once: enough slices for every core.
+  let tokensPerPass: Int
+  /// Most bytes that are resident at a time, by this plan.
+  public let bytes: Int
+  /// Bytes on disk for activations.
+  public let diskBytes: Int
+
+  /// The fastest plan that fits.
+  ///
+  /// - Parameters:
+  ///   - tokens: Of all calibration sequences.
+  ///   - length: Of a sequence.
+  ///   - limit: Bytes that may be resident; nil: as many as it takes.
+  /// - Throws: `QuantizationError.memoryLimit` where nothing fits.
+  public init(
+    _ configuration: ModelConfiguration, options: QuantizationOptions, tokens: Int, length: Int, limit: Int?
+  ) throws(QuantizationError) {
+    let slices = TokenSlices(length: length, widest: configuration.intermediateSize)
+    let wide = slices.pass
+    func plan(keepsInner: Bool, toDisk: Bool, pass: Int) -> MemoryPlan {
+      let demand = MemoryDemand(configuration, options: options, tokens: tokens, pass: min(pass, tokens), slices: slices)
+      return MemoryPlan(keepsInner: keepsInner, toDisk: toDisk, pass: pass, demand)
+    }
+    let plans = [
+      plan(keepsInner: true, toDisk: false, pass: wide), plan(keepsInner: false, toDisk: false, pass: wide),
+      plan(keepsInner: false, toDisk: true, pass: wide), plan(keepsInner: false, toDisk: true, pass: slices.batch),
+    ]
+    guard let plan = plans.first(where: { $0.bytes <= limit ?? .max }) else {
+      throw .memoryLimit(limit: limit ?? .max, needed: plans[plans.count - 1].bytes)
+    }
+    self = plan
+  }
+
+  private init(keepsInner: Bool, toDisk: Bool, pass: Int, _ demand: MemoryDemand) {
+    tokensPerPass = pass
+    let spools = demand.spools + (keepsInner ? demand.innerSpool : 0)
+    keepsInnerActivations = keepsInner
+    spoolsToDisk = toDisk
+    bytes = demand.fixed + (toDisk ? 0 : spools) + (keepsInner ? 0 : demand.innerBatch)
+    diskBytes = toDisk ? spools : 0
+  }
+}
+
+/// Bytes that parts of a job need.
+private struct MemoryDemand {
+  /// Hidden states and attention outputs of all tokens.
+  let spools: Int
+  /// Inputs of the down projection of all tokens.
+  let innerSpool: Int
+  /// Those of a batch.
+  let innerBatch: Int
+  /// All that no plan changes: the block's weights, the largest stage's statistics, a batch's activations, the program.
+  let fixed: Int
+
+  /// What the process takes before it has a model, and what the allocator keeps of freed memory.
+  private static let program = 192 << 20
+
+  init(_ configuration: ModelConfiguration, options: QuantizationOptions, tokens: Int, pass: Int, slices: TokenSlices) {
+    let isCalibrated = options.method == .gptq
+    let compensates = isCalibrated && options.errorCompensation > 0
+    let streams = compensates ? 2 : 1
+    let float = MemoryLayout<Float>.stride
+    let linears = configuration.linears(ofBlock: 0)
+    let queryChannels = configuration.attentionHeads * configuration.headSize
+    let keyChannels = configuration.keyValueHeads * configuration.headSize
+    let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+    spools = isCalibrated ? streams * tokens * (hidden + queryChannels) * float : 0
+    innerSpool = isCalibrated ? streams * tokens * inner * float : 0
+    let batch = min(tokens, slices.batch)
+    innerBatch = isCalibrated ? streams * batch * inner * float : 0
+
+    // As read and as quantized; the pages of the source that they were read from.
+    let weights = linears.reduce(0) { $0 + $1.outputs * $1.inputs }
+    let block = weights * float * streams + weights * 2
+    let perCore = slices.slice * (2 * hidden + inner) * float
+    let activations = max(batch * streams * hidden, pass * (queryChannels + 2 * keyChannels)) * float + perCore * Cores.perJob
+    let stages = linears.map { layer in
+      let square = layer.inputs * layer.inputs
+      guard isCalibrated else { return layer.outputs * layer.inputs * 7 }
+      // Half a float64 Hessian, a factor (a float64 one is tried where float32 fails), the correlation with the original's inputs.
+      let statistics = 4 * square + (compensates ? 4 * square + 8 * layer.outputs * layer.inputs : 0)
+      let factor = 8 * square
+      // Weights on their grid, codes while they are put together and packed; the rows that are in work.
+      let result = layer.outputs * layer.inputs * 7 + Cores.perJob * 256 * layer.inputs * float * 12
+      return max(statistics + factor + result, statistics + activations)
+    }
+    fixed = Self.program + block + (stages.max() ?? 0)
+  }
+}
