@@ -2,6 +2,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
+BENCH ?=
 # The same for everything, so that nothing is built twice; swift test would make everything testable, which is another build.
 FLAGS := -c release
 TEST_FLAGS := $(FLAGS) --disable-testable-imports
@@ -13,13 +14,14 @@ ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps build demo test format lint bench install clean
+.PHONY: help deps build demo test format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
 	@echo "make test     run the tests"
 	@echo "make build    build gptqd and gptqctl into .build/release"
-	@echo "make bench    measure against the machine's limits"
+	@echo "make bench    measure against the machine's limits; BENCH=--help tells what else it takes, such as --json"
+	@echo "make bench-peers  measure beside GPTQModel: PYTHON= that has it, MODEL= folder, TOKENS= JSON Lines of input_ids"
 	@echo "make deps     install the Debian packages that are missing"
 	@echo "make install  install to PREFIX ($(PREFIX))"
 	@echo "make format   format the sources;  make lint checks them"
@@ -38,7 +40,10 @@ test: deps
 	$(SWIFT) test $(TEST_FLAGS)
 
 bench: build
-	$(SWIFT) run $(FLAGS) --skip-build gptqd-bench
+	@.build/release/gptqd-bench $(BENCH)
+
+bench-peers: build
+	@.build/release/gptqd-bench peers --python "$(PYTHON)" --model "$(MODEL)" --tokens "$(TOKENS)" $(BENCH)
 
 format:
 	$(SWIFT) format -i -r --configuration .swift-format Package.swift Sources Tests

@@ -89,8 +89,9 @@ let package = Package(
     .executableTarget(
       name: "gptqd-bench",
       dependencies: [
-        "Quantization", "Transformer", "LinearAlgebra", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "Sources/gptqd-bench", swiftSettings: safe),
+        "Quantization", "Transformer", "LinearAlgebra", "Checkpoint", "StrictJSON",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Sources/gptqd-bench", resources: [.embedInCode("Peers/gptqmodel.py")], swiftSettings: safe),
 
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "StrictJSON"], swiftSettings: kernel),
@@ -118,6 +119,7 @@ let package = Package(
         "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(name: "gptqd-benchTests", dependencies: ["gptqd-bench", "Transformer", "StrictJSON"]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(

@@ -15,7 +15,7 @@ public struct LayerRecord: Codable, Sendable, Hashable {
     public var scaleSearch: Double?
     /// Part of the rows that refined scales made better, 0 to 1; nil where `scale_refinement` is off.
     public var scaleRefinement: Double?
-    /// α, or 0 where held-out rows became worse with it; nil where `error_compensation` is off.
+    /// Part of the rows that compensation moved, for the better on held-out sequences, 0 to 1; nil where `error_compensation` is off.
     public var errorCompensation: Double?
 
     public init(scaleSearch: Double? = nil, scaleRefinement: Double? = nil, errorCompensation: Double? = nil) {

@@ -30,9 +30,6 @@ public protocol BLASScalar: BinaryFloatingPoint, SIMDScalar, BitwiseCopyable, Co
   static func trmm(
     _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ trans: CBLAS_TRANSPOSE, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Self>, _ lda: Int32,
     _ b: UnsafeMutablePointer<Self>, _ ldb: Int32)
-  static func symm(
-    _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Self>, _ lda: Int32, _ b: UnsafePointer<Self>,
-    _ ldb: Int32, _ c: UnsafeMutablePointer<Self>, _ ldc: Int32)
   /// Factors a symmetric matrix; returns LAPACK's `info`.
   static func potrf(_ uplo: CChar, _ n: Int32, _ a: UnsafeMutablePointer<Self>, _ lda: Int32) -> Int32
   /// Reciprocal condition number from a factor and the 1-norm of the matrix it was made from.
@@ -60,11 +57,6 @@ extension Float: BLASScalar {
     _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ trans: CBLAS_TRANSPOSE, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Float>, _ lda: Int32,
     _ b: UnsafeMutablePointer<Float>, _ ldb: Int32
   ) { cblas_strmm(CblasRowMajor, side, uplo, trans, CblasNonUnit, m, n, 1, a, lda, b, ldb) }
-
-  public static func symm(
-    _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Float>, _ lda: Int32, _ b: UnsafePointer<Float>,
-    _ ldb: Int32, _ c: UnsafeMutablePointer<Float>, _ ldc: Int32
-  ) { cblas_ssymm(CblasRowMajor, side, uplo, m, n, 1, a, lda, b, ldb, 0, c, ldc) }
 
   public static func potrf(_ uplo: CChar, _ n: Int32, _ a: UnsafeMutablePointer<Float>, _ lda: Int32) -> Int32 {
     LAPACKE_spotrf_work(LAPACK_COL_MAJOR, uplo, n, a, lda)
@@ -98,11 +90,6 @@ extension Double: BLASScalar {
     _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ trans: CBLAS_TRANSPOSE, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Double>, _ lda: Int32,
     _ b: UnsafeMutablePointer<Double>, _ ldb: Int32
   ) { cblas_dtrmm(CblasRowMajor, side, uplo, trans, CblasNonUnit, m, n, 1, a, lda, b, ldb) }
-
-  public static func symm(
-    _ side: CBLAS_SIDE, _ uplo: CBLAS_UPLO, _ m: Int32, _ n: Int32, _ a: UnsafePointer<Double>, _ lda: Int32, _ b: UnsafePointer<Double>,
-    _ ldb: Int32, _ c: UnsafeMutablePointer<Double>, _ ldc: Int32
-  ) { cblas_dsymm(CblasRowMajor, side, uplo, m, n, 1, a, lda, b, ldb, 0, c, ldc) }
 
   public static func potrf(_ uplo: CChar, _ n: Int32, _ a: UnsafeMutablePointer<Double>, _ lda: Int32) -> Int32 {
     LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, uplo, n, a, lda)

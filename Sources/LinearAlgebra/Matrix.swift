@@ -84,6 +84,12 @@ public struct Matrix<Scalar: BLASScalar>: Sendable, Equatable {
     return result
   }
 
+  /// I [size, size].
+  public init(identity size: Int) {
+    self.init(rows: size, columns: size)
+    for index in 0..<size { self[index, index] = 1 }
+  }
+
   public var diagonal: [Scalar] { (0..<min(rows, columns)).map { self[$0, $0] } }
 }
 

@@ -36,19 +36,21 @@ public func multiplyOnAllCores<Scalar: BLASScalar>(
   _ a: MatrixView<Scalar>, _ aOrientation: Orientation = .asIs, by b: MatrixView<Scalar>, _ bOrientation: Orientation = .asIs,
   scale alpha: Scalar = 1, into c: MutableMatrixView<Scalar>, keeping beta: Scalar = 0
 ) {
-  let edge = 512
-  let (down, across) = ((c.rows + edge - 1) / edge, (c.columns + edge - 1) / edge)
+  let (down, across) = (tileCount(c.rows), tileCount(c.columns))
   let (aInner, bInner) = (aOrientation == .asIs ? a.columns : a.rows, bOrientation == .asIs ? b.rows : b.columns)
   forEachTask(down * across) { tile in
     let (row, column) = tile.quotientAndRemainder(dividingBy: across)
-    let rows = row * edge..<min(c.rows, (row + 1) * edge)
-    let columns = column * edge..<min(c.columns, (column + 1) * edge)
+    let rows = c.rows * row / down..<c.rows * (row + 1) / down
+    let columns = c.columns * column / across..<c.columns * (column + 1) / across
     multiply(
       aOrientation == .asIs ? a[rows: rows, columns: 0..<aInner] : a[rows: 0..<aInner, columns: rows], aOrientation,
       by: bOrientation == .asIs ? b[rows: 0..<bInner, columns: columns] : b[rows: columns, columns: 0..<bInner], bOrientation,
       scale: alpha, into: c[rows: rows, columns: columns], keeping: beta)
   }
 }
+
+/// Equal parts of at most 512 rows or columns: large enough for efficient products, many enough for several cores.
+func tileCount(_ count: Int) -> Int { max((count + 511) / 512, count < 128 ? 1 : count < 1024 ? 2 : 4) }
 
 /// Adds the upper triangle of XᵀX to that of `c` [n, n]; X is [t, n]. Half the work of a product.
 public func addGram<Scalar: BLASScalar>(of x: MatrixView<Scalar>, to c: MutableMatrixView<Scalar>, keeping beta: Scalar = 1) {
@@ -70,24 +72,15 @@ public func solveRight<Scalar: BLASScalar>(
     CblasRight, CblasUpper, orientation.cblas, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
 }
 
-/// C ← B·H for a symmetric H [n, n] of which the lower triangle is read, and B, C [m, n].
+/// B ← B·op(R) for an upper triangular R [n, n] and B [m, n].
 public func multiplyRight<Scalar: BLASScalar>(
-  _ b: MatrixView<Scalar>, byLowerOfSymmetric h: MatrixView<Scalar>, into c: MutableMatrixView<Scalar>
+  _ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>, _ orientation: Orientation = .asIs
 ) {
-  precondition(h.rows == b.columns && h.columns == b.columns && c.rows == b.rows && c.columns == b.columns)
-  guard b.rows > 0, b.columns > 0 else { return }
-  precondition(BLASLibrary.isSingleThreaded)
-  Scalar.symm(
-    CblasRight, CblasLower, Int32(b.rows), Int32(b.columns), h.base, Int32(h.rowStride), b.base, Int32(b.rowStride), c.base,
-    Int32(c.rowStride))
-}
-
-/// B ← B·R for an upper triangular R [n, n] and B [m, n].
-public func multiplyRight<Scalar: BLASScalar>(_ b: MutableMatrixView<Scalar>, byUpper r: MatrixView<Scalar>) {
   precondition(r.rows == b.columns && r.columns == b.columns)
   guard b.rows > 0, b.columns > 0 else { return }
   precondition(BLASLibrary.isSingleThreaded)
-  Scalar.trmm(CblasRight, CblasUpper, CblasNoTrans, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
+  Scalar.trmm(
+    CblasRight, CblasUpper, orientation.cblas, Int32(b.rows), Int32(b.columns), r.base, Int32(r.rowStride), b.base, Int32(b.rowStride))
 }
 
 /// B ← B·L⁻ᵀ for a lower triangular L [n, n] and B [m, n].

@@ -8,15 +8,11 @@ public struct SymmetricMatrix: Sendable {
   private var tiles: [Double]
   /// Where each row of tiles begins.
   private let tileRowOffsets: [Int]
-  /// Most rows of a tile: its float32 products stay in a core's cache.
-  private static let largestEdge = 512
 
   /// A matrix of zeros.
   public init(size: Int) {
     self.size = size
-    // A small matrix is still work for several cores.
-    let count = max((size + Self.largestEdge - 1) / Self.largestEdge, size < 1024 ? 2 : 4)
-    edge = max(1, (size + count - 1) / count)
+    edge = max(1, (size + tileCount(size) - 1) / tileCount(size))
     var (offsets, end) = ([Int](), 0)
     for start in stride(from: 0, to: size, by: edge) {
       offsets.append(end)

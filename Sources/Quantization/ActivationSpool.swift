@@ -2,8 +2,8 @@ import Foundation
 import LinearAlgebra
 
 /// Activations of all sequences between two stages: in memory, or in a memory-mapped file without a name that vanishes with the process.
-final class ActivationSpool {
-  let columns: Int
+package final class ActivationSpool {
+  package let columns: Int
   private let storage: Storage
   private var base: UnsafeMutableRawPointer
   private var byteCount: Int
@@ -18,7 +18,7 @@ final class ActivationSpool {
   ///   - rows: Tokens of all sequences.
   ///   - columns: Channels.
   /// - Throws: `POSIXError`, for one where the disk is full.
-  init(in folder: URL?, rows: Int, columns: Int) throws {
+  package init(in folder: URL?, rows: Int, columns: Int) throws {
     self.columns = columns
     byteCount = Self.byteCount(rows: rows, columns: columns)
     storage = if let folder { .file(descriptor: try Self.makeFile(in: folder)) } else { .memory }
@@ -62,7 +62,7 @@ final class ActivationSpool {
   }
 
   /// Makes room for more tokens; those that are there stay.
-  func grow(rows: Int) throws {
+  package func grow(rows: Int) throws {
     let larger = Self.byteCount(rows: rows, columns: columns)
     guard larger > byteCount else { return }
     let mapping = try Self.map(storage, byteCount: larger)
@@ -71,9 +71,17 @@ final class ActivationSpool {
     (base, byteCount) = (mapping, larger)
   }
 
+  /// Lets go of the memory that holds tokens whose activations are on disk as well; they are read again where they are needed.
+  package func release(_ rows: Range<Int>) {
+    guard case .file = storage, !rows.isEmpty else { return }
+    let (page, row) = (Int(getpagesize()), columns * MemoryLayout<Float>.stride)
+    let start = rows.lowerBound * row / page * page
+    madvise(base + start, min(rows.upperBound * row, byteCount) - start, MADV_DONTNEED)
+  }
+
   /// - Precondition: The rows are within the spool.
   /// - Returns: Those tokens' activations, valid until the spool grows or goes.
-  subscript(rows: Range<Int>) -> MutableMatrixView<Float> {
+  package subscript(rows: Range<Int>) -> MutableMatrixView<Float> {
     precondition(rows.lowerBound >= 0 && rows.upperBound * columns * MemoryLayout<Float>.stride <= byteCount)
     return MutableMatrixView(
       base: base.assumingMemoryBound(to: Float.self) + rows.lowerBound * columns, rows: rows.count, columns: columns, rowStride: columns)

@@ -33,11 +33,13 @@ final class ActivationStream {
 
   /// The hidden states that enter the first block.
   func begin<Source>(_ tokens: ArraySlice<Int32>, at rows: Range<Int>, model: CausalLanguageModel<Source>) throws {
+    defer { release(rows) }
     try model.embed(tokens, into: hidden[rows])
   }
 
   /// Goes on to a stage.
   func advance(to stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor?) {
+    defer { release(rows) }
     monitor?.firstToken = rows.lowerBound
     switch stage {
     case .attentionInput: break
@@ -53,6 +55,7 @@ final class ActivationStream {
     of stage: BlockStage, _ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor? = nil,
     _ body: (MatrixView<Float>) throws -> Result
   ) rethrows -> Result {
+    defer { release(rows) }
     monitor?.firstToken = rows.lowerBound
     switch stage {
     case .attentionInput:
@@ -77,6 +80,7 @@ final class ActivationStream {
 
   /// Leaves the block: from the input of its last stage to the hidden states that enter the next one.
   func finish(_ block: DecoderBlock, _ rows: Range<Int>, monitor: ActivationMonitor?) {
+    defer { release(rows) }
     monitor?.firstToken = rows.lowerBound
     if let inner {
       block.addMLP(inner[rows].readOnly, to: hidden[rows], monitor: monitor)
@@ -85,6 +89,30 @@ final class ActivationStream {
     }
   }
 
+  /// Leaves the block, and lends the outputs of its last linear [rows, hidden size].
+  ///
+  /// - Parameter input: Of its last stage.
+  func withOutput(
+    _ block: DecoderBlock, of input: MatrixView<Float>, _ rows: Range<Int>, monitor: ActivationMonitor?,
+    _ body: (MatrixView<Float>) throws -> Void
+  ) rethrows {
+    defer { release(rows) }
+    monitor?.firstToken = rows.lowerBound
+    try withScratchMatrix(rows: rows.count, columns: hidden.columns) { output in
+      block.addMLP(input, to: hidden[rows], keeping: output, monitor: monitor)
+      try body(output.readOnly)
+    }
+  }
+
   /// From one end of a block to the other.
-  func pass(_ block: DecoderBlock, _ rows: Range<Int>) { block.forward(hidden[rows]) }
+  func pass(_ block: DecoderBlock, _ rows: Range<Int>) {
+    defer { release(rows) }
+    block.forward(hidden[rows])
+  }
+
+  private func release(_ rows: Range<Int>) {
+    hidden.release(rows)
+    attended.release(rows)
+    inner?.release(rows)
+  }
 }

@@ -29,22 +29,63 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
   mutating func quantize() throws -> (results: [LayerResult], peaks: [ActivationOperation: Float]) {
     var results: [LayerResult] = []
     for stage in BlockStage.allCases { results += try quantize(stage) }
-    for use in [CalibrationSamples.Use.calibration, .heldOut] {
-      for rows in run.passes(0..<run.samples.count, for: use) {
-        try observer.checkCancellation()
-        run.quantized.finish(block, rows, monitor: monitor)
-        if let original { run.original?.finish(original, rows, monitor: originalMonitor) }
-        try observer.did(run.work.forward(.mlpOutput, tokens: rows.count, length: run.samples.length) * run.streams)
-      }
-    }
+    try finish()
     try run.drop(monitor, originalMonitor, layer: run.configuration.linears(ofBlock: block.index).last.map { LayerIdentity($0) })
     return (results, monitor.peaks)
   }
+
+  /// Takes the sequences out of the block. Nobody needs what comes out of the last one, but for its magnitudes: a batch shows those.
+  private func finish() throws {
+    guard block.index < run.configuration.blockCount - 1 else {
+      let passes = CalibrationSamples.Use.allCases.flatMap { run.passes(0..<run.samples.count, for: $0) }
+      if let pass = passes.first {
+        run.quantized.finish(block, run.batches(of: pass)[0], monitor: monitor)
+      }
+      return
+    }
+    for use in CalibrationSamples.Use.allCases {
+      for rows in run.passes(0..<run.samples.count, for: use) {
+        try observer.checkCancellation()
+        run.quantized.finish(block, rows, monitor: monitor)
+        var streams = 1.0
+        if let original, compensationForm(.mlpOutput) == .inputs {
+          run.original?.finish(original, rows, monitor: originalMonitor)
+          streams += 1
+        }
+        try observer.did(run.work.forward(.mlpOutput, tokens: rows.count, length: run.samples.length) * streams)
+      }
+    }
+  }
+
+  private func compensationForm(_ stage: BlockStage) -> ErrorCompensation.Form { .init(stage, of: run.configuration) }
 
   /// What a stage's inputs add up to.
   private struct Statistics {
     var hessian: HessianAccumulator
     var compensation: ErrorCompensation?
+    var heldOut: HeldOutInputs?
+
+    /// - Parameter outputs: Of the original layer, where compensation needs them.
+    mutating func add(
+      _ use: CalibrationSamples.Use, quantized: MatrixView<Float>, original: MatrixView<Float>?, outputs: MatrixView<Float>?
+    ) {
+      switch use {
+      case .calibration:
+        hessian.add(quantized)
+        if let outputs {
+          compensation?.add(outputs: outputs, quantized: quantized)
+        } else if let original {
+          compensation?.add(original: original, quantized: quantized)
+        }
+      case .heldOut:
+        if let original { heldOut?.add(original: original, quantized: quantized) }
+      }
+    }
+
+    func proposal(for weight: Matrix<Float>) -> CompensationProposal? {
+      guard let compensation, let heldOut else { return nil }
+      return compensation.proposal(for: weight, heldOut: heldOut)
+    }
   }
 
   private mutating func quantize(_ stage: BlockStage) throws -> [LayerResult] {
@@ -55,7 +96,10 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     let compensates = original != nil && !(block.index == 0 && stage == .attentionInput)
     var statistics = Statistics(
       hessian: HessianAccumulator(columns: columns),
-      compensation: compensates ? ErrorCompensation(strength: solver.options.errorCompensation, columns: columns) : nil)
+      compensation: compensates
+        ? ErrorCompensation(
+          strength: solver.options.errorCompensation, form: compensationForm(stage), outputs: layers[0].outputs, inputs: columns) : nil,
+      heldOut: compensates ? HeldOutInputs(columns: columns) : nil)
     var log = run.takePendingLog()
     try feed(0..<run.samples.count, to: stage, into: &statistics, log: &log, layers: identities)
     try escalate(stage, into: &statistics, log: &log, layers: identities)
@@ -72,7 +116,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
       if layer != layers[0] { try observer.began(identity) }
       let weight = block[layer.role].weight
       let solution = try solver.quantize(
-        identity, weight, preparation, compensation: compensation(statistics.compensation, for: weight, stage), start: start)
+        identity, weight, preparation, compensation: statistics.proposal(for: weight), start: start)
       start = .now
       if let quantized = solution.weight { block.replaceWeight(of: layer.role, with: quantized) }
       try observer.did(run.work.solve(outputs: layer.outputs, inputs: layer.inputs))
@@ -84,7 +128,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
   private func feed(
     _ samples: Range<Int>, to stage: BlockStage, into statistics: inout Statistics, log: inout AttemptLog, layers: [LayerIdentity]
   ) throws {
-    for use in [CalibrationSamples.Use.calibration, .heldOut] {
+    for use in CalibrationSamples.Use.allCases {
       for pass in run.passes(samples, for: use) {
         try observer.checkCancellation()
         run.quantized.advance(to: stage, block, pass, monitor: monitor)
@@ -92,28 +136,34 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
         try observer.did(run.work.preceding(stage, tokens: pass.count, length: run.samples.length) * run.streams)
         for batch in run.batches(of: pass) {
           try observer.checkCancellation()
-          try withInputs(of: stage, batch) { input, originalInput in
+          try withInputs(of: stage, batch) { input, originalInput, outputs in
             try run.drop(monitor, originalMonitor, layers: layers, log: &log, damping: solver.options.damping)
-            guard use == .calibration else { return }
             for part in run.samples.remaining(in: batch) {
               let window = part.lowerBound - batch.lowerBound..<part.upperBound - batch.lowerBound
-              statistics.hessian.add(input[rows: window])
-              if let originalInput { statistics.compensation?.add(originalInput[rows: window], input[rows: window]) }
+              statistics.add(
+                use, quantized: input[rows: window], original: originalInput.map { $0[rows: window] },
+                outputs: outputs.map { $0[rows: window] })
             }
           }
-          if use == .calibration { try observer.did(run.work.accumulation(stage, rows: batch.count)) }
+          if use != .heldOut { try observer.did(run.work.accumulation(stage, rows: batch.count)) }
         }
       }
     }
   }
 
-  /// Lends a stage's inputs as the quantized and the original blocks before it give them.
+  /// Lends a stage's inputs as the quantized and the original blocks before it give them, and the original's outputs where these
+  /// are compensated by; they leave the block then.
   private func withInputs(
-    of stage: BlockStage, _ rows: Range<Int>, _ body: (_ quantized: MatrixView<Float>, _ original: MatrixView<Float>?) throws -> Void
+    of stage: BlockStage, _ rows: Range<Int>,
+    _ body: (_ quantized: MatrixView<Float>, _ original: MatrixView<Float>?, _ outputs: MatrixView<Float>?) throws -> Void
   ) throws {
     try run.quantized.withInput(of: stage, block, rows, monitor: monitor) { quantized in
-      guard let original, let stream = run.original else { return try body(quantized, nil) }
-      try stream.withInput(of: stage, original, rows, monitor: originalMonitor) { try body(quantized, $0) }
+      guard let original, let stream = run.original else { return try body(quantized, nil, nil) }
+      try stream.withInput(of: stage, original, rows, monitor: originalMonitor) { input in
+        guard compensationForm(stage) == .outputs else { return try body(quantized, input, nil) }
+        try stream.withOutput(original, of: input, rows, monitor: originalMonitor) { try body(quantized, input, $0) }
+        try observer.did(run.work.forward(stage, tokens: rows.count, length: run.samples.length))
+      }
     }
   }
 
@@ -138,26 +188,6 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
       log.add(
         .starved, shortage + "; went on to \(run.samples.count) sequences", remedy: .moreSamples, damping: solver.options.damping,
         seconds: (ContinuousClock.now - start) / .seconds(1))
-    }
-  }
-
-  private func compensation(
-    _ compensation: ErrorCompensation?, for weight: Matrix<Float>, _ stage: BlockStage
-  ) -> LayerSolver<Observer>.Compensation? {
-    guard let compensation, let original, let stream = run.original, let correlation = compensation.correlation(of: weight) else {
-      return nil
-    }
-    return .init(strength: compensation.strength, correlation: correlation) { [run, block, observer] plain, compensated in
-      var error = HeldOutError()
-      for rows in run.passes(0..<run.samples.count, for: .heldOut) {
-        try observer.checkCancellation()
-        run.quantized.withInput(of: stage, block, rows) { quantized in
-          stream.withInput(of: stage, original, rows) { original in
-            error.add(original: original, quantized: quantized, weight: weight, plain: plain, compensated: compensated)
-          }
-        }
-      }
-      return error.improves
     }
   }
 }

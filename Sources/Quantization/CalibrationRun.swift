@@ -38,17 +38,16 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let compensates = quantizer.options.errorCompensation > 0
     samples = CalibrationSamples(data.initial, holdsOut: compensates)
     let tokens = samples.sequences.tokens.count
-    plan = try MemoryPlan(configuration, options: quantizer.options, tokens: tokens, length: samples.length, limit: quantizer.memoryLimit)
+    plan = try MemoryPlan(
+      configuration, options: quantizer.options, samples: samples.count, length: samples.length, recovery: recovery,
+      limit: quantizer.memoryLimit)
     quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan)
     // Without a held-out sequence nothing shows whether compensation helps.
-    original = compensates && !samples.heldOut.isEmpty ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan) : nil
+    original = compensates && samples.holdsOutSome ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan) : nil
     if compensates, original == nil {
       try observer.warn("error compensation needs at least 2 calibration sequences, one of them to judge it by; it is off")
     }
   }
-
-  /// How many times each activation is computed.
-  var streams: Double { original == nil ? 1 : 2 }
 
   /// Sequences up to and through the blocks that are finished.
   func begin() throws {
@@ -68,6 +67,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
 
   private func passes(_ added: Range<Int>) -> [Range<Int>] { passes(added, for: .calibration) + passes(added, for: .heldOut) }
 
+  /// How many times each activation is computed.
+  var streams: Double { original == nil ? 1 : 2 }
+
   /// Parts of a pass that sums are taken over at once.
   func batches(of pass: Range<Int>) -> [Range<Int>] {
     let batch = TokenSlices(length: samples.length, widest: configuration.intermediateSize).batch
@@ -76,15 +78,14 @@ final class CalibrationRun<Observer: QuantizationObserver> {
 
   /// Embeds sequences and takes them through finished blocks.
   private func enter(_ added: Range<Int>, passing blocks: Int) throws {
-    let batches = passes(added)
-    for rows in batches {
+    for rows in passes(added) {
       let tokens = samples.sequences.tokens[rows]
       try quantized.begin(tokens, at: rows, model: model)
       try original?.begin(tokens, at: rows, model: model)
     }
     for index in 0..<blocks {
       let passed = try finishedBlocks.block(index, length: samples.length)
-      for rows in batches {
+      for rows in passes(added) {
         try observer.checkCancellation()
         quantized.pass(passed.quantized, rows)
         original?.pass(passed.original, rows)
@@ -102,11 +103,10 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let sequences = try data.sequences(count)
     dataIsExhausted = sequences.count < count
     guard sequences.count > samples.count else { return none }
-    let tokens = (sequences.count - samples.count) * samples.length
-    try observer.needsMore(work.extending(by: tokens, length: samples.length, from: block.index, streams: streams))
     try quantized.grow(tokens: sequences.tokens.count)
     try original?.grow(tokens: sequences.tokens.count)
     let added = samples.extend(to: sequences)
+    try observer.needsMore(work.extending(samples, by: added, from: block.index))
     try enter(added, passing: block.index)
     for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
       for rows in passes(added) {

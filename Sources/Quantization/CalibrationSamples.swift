@@ -2,11 +2,16 @@ import Transformer
 
 /// The calibration sequences in use: which are held out, and which were dropped.
 struct CalibrationSamples {
-  enum Use { case calibration, heldOut }
+  enum Use: CaseIterable {
+    /// Adds to Hessians.
+    case calibration
+    /// Enters no sum, but shows what is better.
+    case heldOut
+  }
 
   private(set) var sequences: TokenSequences
-  /// Sequences that never enter a Hessian: the last tenth of each lot.
-  private(set) var heldOut: Set<Int> = []
+  /// The last tenth of each lot.
+  private var heldOut: Set<Int> = []
   private(set) var dropped: [NonFiniteActivation] = []
   private var droppedSamples: Set<Int> = []
   private let holdsOut: Bool
@@ -39,7 +44,13 @@ struct CalibrationSamples {
   var lostTooMany: Bool { Double(dropped.count) > RecoveryPolicy.droppableSamples * Double(count) }
 
   /// Sequences that enter Hessians.
-  var calibrating: Int { count - heldOut.union(droppedSamples).count }
+  var calibrating: Int { (0..<count).count { use(of: $0) != .heldOut && !droppedSamples.contains($0) } }
+
+  func count(of use: Use, in range: Range<Int>) -> Int { range.count { self.use(of: $0) == use } }
+
+  var holdsOutSome: Bool { !heldOut.isEmpty }
+
+  private func use(of sample: Int) -> Use { heldOut.contains(sample) ? .heldOut : .calibration }
 
   /// Token ranges of consecutive sequences of one use, dropped ones left out.
   ///
@@ -49,7 +60,7 @@ struct CalibrationSamples {
   func ranges(_ samples: Range<Int>, for use: Use, most: Int) -> [Range<Int>] {
     let most = max(1, most / length)
     var runs: [Range<Int>] = []
-    for sample in samples where !droppedSamples.contains(sample) && heldOut.contains(sample) == (use == .heldOut) {
+    for sample in samples where !droppedSamples.contains(sample) && self.use(of: sample) == use {
       if let last = runs.last, last.upperBound == sample, last.count < most {
         runs[runs.count - 1] = last.lowerBound..<sample + 1
       } else {
@@ -63,6 +74,6 @@ struct CalibrationSamples {
   func remaining(in rows: Range<Int>) -> [Range<Int>] {
     let samples = rows.lowerBound / length..<rows.upperBound / length
     guard samples.contains(where: droppedSamples.contains) else { return [rows] }
-    return ranges(samples, for: .calibration, most: rows.count) + ranges(samples, for: .heldOut, most: rows.count)
+    return Use.allCases.flatMap { ranges(samples, for: $0, most: rows.count) }
   }
 }

@@ -1,24 +1,40 @@
 import LinearAlgebra
+import Transformer
 
-/// Moves a layer's weights to make up for the error that the layers before it left in its inputs (NUMERICS section 5).
+/// Moves the weights of a stage's layers to make up for the error that the layers before left in their inputs (NUMERICS section 5).
 ///
 /// With X the inputs that the original layer saw, X̂ those that come from quantized layers and D = (2/T)·(X − X̂)ᵀ·X̂, the target
-/// of quantization becomes W + α·W·D·Hd⁻¹. Whether that is kept is decided on sequences that are in neither D nor H.
-struct ErrorCompensation {
+/// of quantization becomes W + α·W·D·Hd⁻¹. Where the original's outputs Y = X·Wᵀ are at hand and narrower than its inputs, their
+/// products take less work, and since Hd = (2/T)·X̂ᵀ·X̂ + λ·I, the same target is (1−α)·W + α·((2/T)·Yᵀ·X̂ + λ·W)·Hd⁻¹.
+package struct ErrorCompensation {
+  /// What is multiplied by X̂.
+  package enum Form {
+    /// X − X̂ [tokens, n].
+    case inputs
+    /// Y [tokens, m].
+    case outputs
+  }
+
+  let form: Form
   /// α.
-  let strength: Double
+  private let strength: Double
+  /// (X − X̂)ᵀ·X̂ [n, n], or Yᵀ·X̂ [m, n].
   private var sum: Matrix<Float>
   private var tokens = 0
 
-  init(strength: Double, columns: Int) {
+  /// - Parameters:
+  ///   - outputs: m, where those are summed.
+  ///   - inputs: n.
+  package init(strength: Double, form: Form, outputs: Int, inputs: Int) {
     self.strength = strength
-    sum = Matrix(rows: columns, columns: columns)
+    self.form = form
+    sum = Matrix(rows: form == .outputs ? outputs : inputs, columns: inputs)
   }
 
   /// - Parameters:
   ///   - original: X [tokens, n].
   ///   - quantized: X̂ [tokens, n].
-  mutating func add(_ original: MatrixView<Float>, _ quantized: MatrixView<Float>) {
+  package mutating func add(original: MatrixView<Float>, quantized: MatrixView<Float>) {
     withScratchMatrix(rows: original.rows, columns: original.columns) { difference in
       forEachSlice(of: original.rows, minimum: 16) { rows in
         for row in rows {
@@ -27,54 +43,56 @@ struct ErrorCompensation {
           for column in 0..<difference.columns { target[column] = a[column] - b[column] }
         }
       }
-      sum.withMutableView { multiplyOnAllCores(difference.readOnly, .transposed, by: quantized, into: $0, keeping: 1) }
+      add(products: difference.readOnly, quantized)
     }
-    tokens += original.rows
   }
 
-  /// α·W·D [m, n]; nil where it isn't finite or there is no error to make up for.
-  func correlation(of weight: Matrix<Float>) -> Matrix<Float>? {
-    var result = Matrix<Float>(rows: weight.rows, columns: weight.columns)
+  /// - Parameters:
+  ///   - outputs: Y [tokens, m], without bias.
+  ///   - quantized: X̂ [tokens, n].
+  package mutating func add(outputs: MatrixView<Float>, quantized: MatrixView<Float>) { add(products: outputs, quantized) }
+
+  private mutating func add(products other: MatrixView<Float>, _ quantized: MatrixView<Float>) {
+    sum.withMutableView { multiplyOnAllCores(other, .transposed, by: quantized, into: $0, keeping: 1) }
+    tokens += quantized.rows
+  }
+
+  /// For one of the layers; nil where what was summed up isn't finite, or says that there is no error to make up for.
+  ///
+  /// - Parameter weight: W [m, n].
+  package func proposal(for weight: Matrix<Float>, heldOut: HeldOutInputs) -> CompensationProposal? {
     let scale = Float(strength * 2 / Double(max(1, tokens)))
-    result.withMutableView { result in
-      weight.withView { weight in sum.withView { multiplyOnAllCores(weight, by: $0, scale: scale, into: result) } }
+    var correlation: Matrix<Float>
+    switch form {
+    case .outputs:
+      correlation = sum
+      for element in correlation.elements.indices { correlation.elements[element] *= scale }
+    case .inputs:
+      correlation = Matrix(rows: weight.rows, columns: weight.columns)
+      correlation.withMutableView { result in
+        weight.withView { weight in sum.withView { multiplyOnAllCores(weight, by: $0, scale: scale, into: result) } }
+      }
     }
-    let squares = result.sumOfSquares
-    return squares.isFinite && squares > 0 ? result : nil
+    let squares = correlation.sumOfSquares
+    guard squares.isFinite, squares > 0 else { return nil }
+    return CompensationProposal(correlation: correlation, share: form == .outputs ? strength : 0, heldOut: heldOut)
   }
 }
 
-/// ‖X·Wᵀ − X̂·Qᵀ‖² of two candidates for Q over held-out tokens.
-struct HeldOutError {
-  private(set) var plain = 0.0
-  private(set) var compensated = 0.0
-  /// Tokens that a core computes at once.
-  private static let tokensAtOnce = 256
-
-  mutating func add(
-    original: MatrixView<Float>, quantized: MatrixView<Float>, weight: Matrix<Float>, plain plainWeight: Matrix<Float>,
-    compensated compensatedWeight: Matrix<Float>
-  ) {
-    let slices = (original.rows + Self.tokensAtOnce - 1) / Self.tokensAtOnce
-    var errors = [(plain: Double, compensated: Double)](repeating: (0, 0), count: slices)
-    errors.withUnsafeMutableBufferPointer { errors in
-      nonisolated(unsafe) let errors = errors  // reason: each slice writes its own element
-      forEachSlice(of: original.rows, length: Self.tokensAtOnce) { rows in
-        withScratchMatrix(rows: rows.count, columns: weight.rows) { difference in
-          func error(_ candidate: Matrix<Float>) -> Double {
-            weight.withView { multiply(original[rows: rows], by: $0, .transposed, into: difference) }
-            candidate.withView { multiply(quantized[rows: rows], by: $0, .transposed, scale: -1, into: difference, keeping: 1) }
-            return difference.readOnly.sumOfSquares
-          }
-          errors[rows.lowerBound / Self.tokensAtOnce] = (error(plainWeight), error(compensatedWeight))
-        }
-      }
-    }
-    for error in errors {
-      plain += error.plain
-      compensated += error.compensated
-    }
+extension ErrorCompensation.Form {
+  /// Whichever takes less work.
+  init(_ stage: BlockStage, of configuration: ModelConfiguration) {
+    let layers = configuration.linears(ofBlock: 0).filter { $0.stage == stage }
+    let hasOutputs = stage == .mlpOutput && layers.count == 1 && !configuration.architecture.biased.contains(layers[0].role)
+    self = hasOutputs && layers[0].outputs < layers[0].inputs ? .outputs : .inputs
   }
+}
 
-  var improves: Bool { compensated < plain }
+/// How a layer's weights would move, and what shows whether they are better for it.
+package struct CompensationProposal: Sendable {
+  /// α·W·D, or α·(2/T)·Yᵀ·X̂ [m, n].
+  let correlation: Matrix<Float>
+  /// How much of W the correlation stands for: 0, or α.
+  let share: Double
+  let heldOut: HeldOutInputs
 }

@@ -13,20 +13,37 @@ struct GPTQSolver<Scalar: BLASScalar> {
   let factor: Matrix<Scalar>
   let order: ColumnOrder
   let options: QuantizationOptions
+  /// R[b,b]⁻¹ of each group but the first, for which none is needed. Products with them are many times faster than solving.
+  private let inverses: [Matrix<Scalar>]
+
+  /// - Parameter factor: R in the upper triangle [n, n], in processing order.
+  init(factor: Matrix<Scalar>, order: ColumnOrder, options: QuantizationOptions) {
+    precondition(order.columns.count == factor.columns)
+    self.factor = factor
+    self.order = order
+    self.options = options
+    inverses = order.groups.dropFirst().map { group in
+      var inverse = Matrix<Scalar>(identity: group.positions.count)
+      inverse.withMutableView { inverse in
+        factor.withView { solveRight(inverse, byUpper: $0[rows: group.positions, columns: group.positions]) }
+      }
+      return inverse
+    }
+  }
 
   /// - Parameters:
   ///   - weight: [m, n] in processing order, finite.
   ///   - searchesScales: Whether grids are searched; they span the weights otherwise.
   /// - Throws: `QuantizationError.scaleOverflow` and `.nonFiniteResult`.
   func solve(_ weight: Matrix<Scalar>, searchesScales: Bool, layer name: String) throws(QuantizationError) -> SolvedLayer<Scalar> {
-    precondition(factor.columns == weight.columns && order.columns.count == weight.columns)
-    var state = SolverState(weight: weight, solved: SolvedLayer(emptyFor: weight, order: order))
+    precondition(factor.columns == weight.columns)
+    var state = SolverState(weight: weight, solved: SolvedLayer(emptyFor: weight, order: order, searchesScales: searchesScales))
     for outer in outerBlocks {
       state.gather(errorsBefore: outer.columns, factor: factor)
-      for group in outer.groups {
+      for (number, group) in zip(outer.groups.indices, outer.groups) {
         let positions = group.positions
         state.accumulate(errorsOf: outer.columns.lowerBound..<positions.lowerBound, onto: positions, factor: factor)
-        let grids = try grids(for: positions, state: state, searchesScales: searchesScales, layer: name)
+        let grids = try grids(forGroup: number, state: state, searchesScales: searchesScales, layer: name)
         state.solved.setGrids(grids, group: group.index)
         for start in stride(from: positions.lowerBound, to: positions.upperBound, by: RecurrenceBlock<Scalar>.width) {
           let block = start..<min(positions.upperBound, start + RecurrenceBlock<Scalar>.width)
@@ -58,9 +75,10 @@ struct GPTQSolver<Scalar: BLASScalar> {
   }
 
   private func grids(
-    for positions: Range<Int>, state: SolverState<Scalar>, searchesScales: Bool, layer: String
+    forGroup number: Int, state: SolverState<Scalar>, searchesScales: Bool, layer: String
   ) throws(QuantizationError) -> [Grid] {
-    let weights = state.weightsAtGroupStart(positions, factor: factor)
+    let positions = order.groups[number].positions
+    let weights = state.weightsAtGroupStart(positions, inverse: number == 0 ? nil : inverses[number - 1])
     let importance = searchesScales ? positions.map { factor[$0, $0] * factor[$0, $0] } : nil
     guard let grids = GroupGrids(options: options, importance: importance).find(in: weights) else {
       throw .scaleOverflow(layer: layer, largest: Double(weights.elements.reduce(0) { max($0, abs($1)) }))
@@ -107,28 +125,18 @@ private struct SolverState<Scalar: BLASScalar> {
   }
 
   /// W_b + Y_b·R[b,b]⁻¹ [m, width of the group].
-  func weightsAtGroupStart(_ group: Range<Int>, factor: Matrix<Scalar>) -> Matrix<Scalar> {
+  ///
+  /// - Parameter inverse: R[b,b]⁻¹; nil for the first group, which has no Y.
+  func weightsAtGroupStart(_ group: Range<Int>, inverse: Matrix<Scalar>?) -> Matrix<Scalar> {
     let rows = 0..<weight.rows
-    var result = Matrix<Scalar>(rows: weight.rows, columns: group.count)
+    var result = weight.withView { Matrix<Scalar>($0[rows: rows, columns: group]) }
+    guard let inverse else { return result }
+    let columns = group.lowerBound - shiftStart..<group.upperBound - shiftStart
     result.withMutableView { result in
-      if group.lowerBound > 0 {
-        let columns = group.lowerBound - shiftStart..<group.upperBound - shiftStart
-        shift.withView { result.add($0[rows: rows, columns: columns]) }
-        factor.withView { solveRight(result, byUpper: $0[rows: group, columns: group]) }
+      shift.withView { shift in
+        inverse.withView { multiply(shift[rows: rows, columns: columns], by: $0, into: result, keeping: 1) }
       }
-      weight.withView { result.add($0[rows: rows, columns: group]) }
     }
     return result
-  }
-}
-
-extension MutableMatrixView {
-  /// Adds a window of the same shape.
-  func add(_ other: MatrixView<Scalar>) {
-    precondition(other.rows == rows && other.columns == columns)
-    for row in 0..<rows {
-      let (target, source) = (base + row * rowStride, other.base + row * other.rowStride)
-      for column in 0..<columns { target[column] += source[column] }
-    }
   }
 }

@@ -11,41 +11,43 @@ public struct LayerQuantization: Sendable {
   public let scaleSearchKept: Double?
   /// Part of the rows that refined scales made better; nil where none were refined.
   public let scaleRefinementKept: Double?
+  /// Part of the rows that compensation moved, for the better on held-out sequences; nil where it is off.
+  public let errorCompensationKept: Double?
 }
 
 extension DampedHessian {
   /// Quantizes one of the linears that read this Hessian's input.
   ///
-  /// Rows of a layer don't interact: a few at a time go through all steps on one core. Each optional step is kept row by row,
-  /// where the measured loss falls.
+  /// Rows of a layer don't interact: a few at a time go through all steps on one core. Search and refinement are kept row by row where
+  /// the loss falls, compensation for those few rows where held-out inputs are better for it.
   ///
   /// - Parameters:
   ///   - weight: [m, n], finite.
-  ///   - correlation: α·W·D [m, n] of NUMERICS section 5, which moves the weights by α·W·D·Hd⁻¹ first; nil: nothing to compensate.
+  ///   - compensation: nil: nothing to compensate.
   ///   - layer: For messages.
   /// - Throws: `QuantizationError.scaleOverflow` and `.nonFiniteResult`.
   package func quantize(
-    _ weight: Matrix<Float>, compensating correlation: Matrix<Float>? = nil, options: QuantizationOptions, layer name: String
+    _ weight: Matrix<Float>, compensation: CompensationProposal? = nil, options: QuantizationOptions, layer name: String
   ) throws(QuantizationError) -> LayerQuantization {
     switch factor {
-    case .float32(let factor): try quantize(weight, correlation, factor: factor, options: options, layer: name)
-    case .float64(let factor): try quantize(weight, correlation, factor: factor, options: options, layer: name)
+    case .float32(let factor): try quantize(weight, compensation, factor: factor, options: options, layer: name)
+    case .float64(let factor): try quantize(weight, compensation, factor: factor, options: options, layer: name)
     }
   }
 
   private func quantize<Scalar: BLASScalar>(
-    _ weight: Matrix<Float>, _ correlation: Matrix<Float>?, factor: ReverseCholesky<Scalar>, options: QuantizationOptions,
+    _ weight: Matrix<Float>, _ compensation: CompensationProposal?, factor: ReverseCholesky<Scalar>, options: QuantizationOptions,
     layer name: String
   ) throws(QuantizationError) -> LayerQuantization {
-    let rows = RowQuantizer(hessian: self, factor: factor, options: options, layer: name)
+    let rows = RowQuantizer(hessian: self, factor: factor, compensation: compensation, options: options, layer: name)
     let slices = rows.slices(of: weight.rows)
     var results = [Result<QuantizedRows, QuantizationError>?](repeating: nil, count: slices.count)
     results.withUnsafeMutableBufferPointer { results in
       nonisolated(unsafe) let results = results  // reason: each task writes its own element
       weight.withView { weight in
         forEachTask(slices.count) { index in
-          let window = weight[rows: slices[index], columns: 0..<weight.columns]
-          let shift = correlation?.withView { Matrix<Scalar>($0[rows: slices[index], columns: 0..<weight.columns]) }
+          let window = weight[rows: slices[index]]
+          let shift = compensation?.correlation.withView { Matrix<Scalar>($0[rows: slices[index]]) }
           results[index] = Result { () throws(QuantizationError) in try rows.quantize(Matrix<Scalar>(window), correlation: shift) }
         }
       }
@@ -61,7 +63,7 @@ private struct LayerAssembly {
   private var layer: QuantizedLayer
   private let options: QuantizationOptions
   private var (loss, energy) = (0.0, 0.0)
-  private var (searched, refined) = (0, 0)
+  private var (searched, refined, compensated) = (0, 0, 0)
 
   init(rows: Int, order: ColumnOrder, options: QuantizationOptions) {
     let entries = rows * order.groups.count
@@ -85,13 +87,14 @@ private struct LayerAssembly {
     energy += rows.energy
     searched += rows.searched
     refined += rows.refined
+    compensated += rows.compensated
   }
 
   var quantization: LayerQuantization {
-    let rows = Double(max(1, layer.rows))
+    func part(_ rows: Int, if isOn: Bool) -> Double? { isOn ? Double(rows) / Double(max(1, layer.rows)) : nil }
     return LayerQuantization(
       layer: layer, loss: loss, relativeLoss: energy > 0 ? loss / energy : 0,
-      scaleSearchKept: options.searchesScales ? Double(searched) / rows : nil,
-      scaleRefinementKept: options.refinesScales ? Double(refined) / rows : nil)
+      scaleSearchKept: part(searched, if: options.searchesScales), scaleRefinementKept: part(refined, if: options.refinesScales),
+      errorCompensationKept: part(compensated, if: options.errorCompensation > 0))
   }
 }

@@ -57,12 +57,11 @@ struct LayerSolver<Observer: QuantizationObserver> {
   }
 
   /// - Parameters:
-  ///   - compensation: Correlation of the layer's weights (`ErrorCompensation.correlation`), and whether what comes of it is better
-  ///     than without; nil: nothing to compensate.
+  ///   - compensation: nil: nothing to compensate.
   ///   - start: When the layer's work began.
   /// - Throws: `QuantizationError`.
   func quantize(
-    _ layer: LayerIdentity, _ weight: Matrix<Float>, _ preparation: Preparation, compensation: Compensation? = nil,
+    _ layer: LayerIdentity, _ weight: Matrix<Float>, _ preparation: Preparation, compensation: CompensationProposal? = nil,
     start: ContinuousClock.Instant
   ) throws -> Solution {
     switch preparation {
@@ -73,36 +72,23 @@ struct LayerSolver<Observer: QuantizationObserver> {
     }
   }
 
-  struct Compensation {
-    let strength: Double
-    let correlation: Matrix<Float>
-    let improves: (_ plain: Matrix<Float>, _ compensated: Matrix<Float>) throws -> Bool
-  }
-
   private func quantize(
-    _ layer: LayerIdentity, _ weight: Matrix<Float>, _ damped: DampedHessian, compensation: Compensation?,
+    _ layer: LayerIdentity, _ weight: Matrix<Float>, _ damped: DampedHessian, compensation: CompensationProposal?,
     start: ContinuousClock.Instant
   ) throws -> Solution {
-    var quantized = try damped.quantize(weight, options: options, layer: layer.name)
-    var dequantized = quantized.layer.dequantized()
-    var compensationKept: Double? = options.errorCompensation > 0 ? 0 : nil
-    if let compensation {
-      let moved = try damped.quantize(weight, compensating: compensation.correlation, options: options, layer: layer.name)
-      let movedWeight = moved.layer.dequantized()
-      if try compensation.improves(dequantized, movedWeight) {
-        (quantized, dequantized, compensationKept) = (moved, movedWeight, compensation.strength)
-      }
-    }
+    let quantized = try damped.quantize(weight, compensation: compensation, options: options, layer: layer.name)
     let outcome = LayerOutcome(
       layer: layer, method: .gptq, damping: damped.damping, attempts: damped.attempts, loss: quantized.loss,
       relativeLoss: quantized.relativeLoss,
       kept: .init(
-        scaleSearch: quantized.scaleSearchKept, scaleRefinement: quantized.scaleRefinementKept, errorCompensation: compensationKept),
+        scaleSearch: quantized.scaleSearchKept, scaleRefinement: quantized.scaleRefinementKept,
+        errorCompensation: quantized.errorCompensationKept),
       samples: damped.log.samples, tokens: damped.log.tokens, deadColumns: damped.deadColumns.count,
       seconds: (ContinuousClock.now - start) / .seconds(1))
     try record(outcome)
     return Solution(
-      result: LayerResult(outcome: outcome, packed: PackedLayer(quantized.layer, format: options.format)), weight: dequantized)
+      result: LayerResult(outcome: outcome, packed: PackedLayer(quantized.layer, format: options.format)),
+      weight: quantized.layer.dequantized())
   }
 
   private func degrade(

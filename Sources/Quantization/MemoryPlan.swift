@@ -17,13 +17,16 @@ public struct MemoryPlan: Sendable, Hashable {
   /// The fastest plan that fits.
   ///
   /// - Parameters:
-  ///   - tokens: Of all calibration sequences.
+  ///   - samples: Calibration sequences that the job begins with.
   ///   - length: Of a sequence.
+  ///   - recovery: May ask for more.
   ///   - limit: Bytes that may be resident; nil: as many as it takes.
   /// - Throws: `QuantizationError.memoryLimit` where nothing fits.
   public init(
-    _ configuration: ModelConfiguration, options: QuantizationOptions, tokens: Int, length: Int, limit: Int?
+    _ configuration: ModelConfiguration, options: QuantizationOptions, samples: Int, length: Int, recovery: RecoveryPolicy, limit: Int?
   ) throws(QuantizationError) {
+    let widest = configuration.linears(ofBlock: 0).reduce(0) { max($0, $1.inputs) }
+    let tokens = length * (samples > 0 ? recovery.samples(from: samples, length: length, widest: widest) : 0)
     let slices = TokenSlices(length: length, widest: configuration.intermediateSize)
     let wide = slices.pass
     func plan(keepsInner: Bool, toDisk: Bool, pass: Int) -> MemoryPlan {
@@ -78,21 +81,27 @@ private struct MemoryDemand {
     let batch = min(tokens, slices.batch)
     innerBatch = isCalibrated ? streams * batch * inner * float : 0
 
-    // As read and as quantized; the pages of the source that they were read from.
     let weights = linears.reduce(0) { $0 + $1.outputs * $1.inputs }
-    let block = weights * float * streams + weights * 2
     let perCore = slices.slice * (2 * hidden + inner) * float
     let activations = max(batch * streams * hidden, pass * (queryChannels + 2 * keyChannels)) * float + perCore * Cores.perJob
     let stages = linears.map { layer in
       let square = layer.inputs * layer.inputs
       guard isCalibrated else { return layer.outputs * layer.inputs * 7 }
-      // Half a float64 Hessian, a factor (a float64 one is tried where float32 fails), the correlation with the original's inputs.
-      let statistics = 4 * square + (compensates ? 4 * square + 8 * layer.outputs * layer.inputs : 0)
+      // Half a float64 Hessian, what compensation adds up, a factor (a float64 one is tried where float32 fails).
+      let statistics = 4 * square + (compensates ? Self.compensation(layer, .init(layer.stage, of: configuration)) : 0)
       let factor = 8 * square
       // Weights on their grid, codes while they are put together and packed; the rows that are in work.
       let result = layer.outputs * layer.inputs * 7 + Cores.perJob * 256 * layer.inputs * float * 12
-      return max(statistics + factor + result, statistics + activations)
+      // The block as it was before quantization; of the layer in work that is counted above.
+      let original = compensates ? (weights - layer.outputs * layer.inputs) * float : 0
+      return original + statistics + max(factor + result, activations)
     }
-    fixed = Self.program + block + (stages.max() ?? 0)
+    fixed = Self.program + weights * float + (stages.max() ?? 0)
+  }
+
+  /// Sums over a stage's inputs, held-out inputs, the layer's correlation.
+  private static func compensation(_ layer: LinearLayer, _ form: ErrorCompensation.Form) -> Int {
+    let values = (form == .outputs ? layer.outputs : layer.inputs) + 4 * HeldOutInputs.limit + layer.outputs
+    return values * layer.inputs * MemoryLayout<Float>.stride
   }
 }

@@ -85,12 +85,12 @@ public struct ModelQuantizer: Sendable {
     let solver = LayerSolver(options: options, recovery: recovery, observer: observer)
     for index in states.count..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: checkpoint, length: calibration.length)
+      releaseBlock(index)
       var quantizer = BlockQuantizer(block, run: run, solver: solver)
       let (results, peaks) = try quantizer.quantize()
       let state = run.state(source: source, results: results, peaks: peaks)
       try blocks.write(results, state, block: index)
       states.append(state)
-      releaseBlock(index)
     }
   }
 
@@ -118,6 +118,7 @@ public struct ModelQuantizer: Sendable {
     }
   }
 
+  /// Lets go of the pages that a block's weights were read from.
   private func releaseBlock(_ index: Int) {
     for layer in configuration.linears(ofBlock: index) { checkpoint.releaseCachedPages(of: layer.weight) }
   }

@@ -34,6 +34,7 @@ public struct Perplexity: Sendable, Hashable {
       for rows in passes {
         try checkCancellation()
         block.forward(hidden[rows])
+        hidden.release(rows)
         try report(work.forward(tokens: rows.count, length: sequences.length))
       }
     }

@@ -43,8 +43,8 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
       Self.notPositiveDefinite(layer, columns, attempts)
     case .invalidLayerFile(let reason): reason
     case .memoryLimit(let limit, let needed):
-      "the job needs \(Self.gibibytes(needed)) of memory with everything on disk that can be, and may use \(Self.gibibytes(limit)): raise "
-        + "compute.memory_limit, or ask for shorter sequences, fewer workers or no error compensation"
+      "the job needs \(needed) bytes (\(Self.gibibytes(needed))) of memory with everything on disk that can be, and may use \(limit): "
+        + "raise compute.memory_limit, or ask for shorter sequences, fewer workers or no error compensation"
     }
   }
 

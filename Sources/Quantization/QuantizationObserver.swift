@@ -31,7 +31,7 @@ public struct LayerOutcome: Sendable, Codable {
     public var scaleSearch: Double?
     /// Part of the rows that refined scales made better; nil where none were refined.
     public var scaleRefinement: Double?
-    /// α, or 0 where held-out rows became worse with it; nil where nothing was compensated.
+    /// Part of the rows that compensation moved, for the better on held-out sequences; nil where it is off.
     public var errorCompensation: Double?
   }
 

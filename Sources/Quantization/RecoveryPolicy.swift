@@ -23,6 +23,13 @@ public struct RecoveryPolicy: Sendable, Hashable {
   /// Fewer tokens than this make a layer of so many columns starved.
   static func neededTokens(columns: Int) -> Int { 2 * columns }
 
+  /// Calibration sequences that a job comes to use, where its data has them, because its widest layer is starved with fewer.
+  func samples(from initial: Int, length: Int, widest: Int) -> Int {
+    var count = initial
+    while count * length < Self.neededTokens(columns: widest), let next = escalation.first(where: { $0 > count }) { count = next }
+    return count
+  }
+
   var exhaustedRemedy: Attempt.Remedy {
     switch onExhausted {
     case .fail: .fail

@@ -41,15 +41,15 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
     weight.withView { weight in
       shift.withView { shift in
         solved.error.withMutableView { error in
-          solved.codes.withUnsafeMutableBufferPointer { codes in
-            solved.rowLosses.withUnsafeMutableBufferPointer { losses in
+          solved.factoredError.withMutableView { factored in
+            solved.codes.withUnsafeMutableBufferPointer { codes in
               let codes = MutableCodes(base: codes.baseAddress.unsafelyUnwrapped, rowLength: rowLength)
-              let losses = losses.baseAddress.unsafelyUnwrapped
               for first in stride(from: 0, to: rows, by: Self.lanes) {
-                let rowRange = first..<min(rows, first + Self.lanes)
+                let range = first..<min(rows, first + Self.lanes)
                 let loss = solve(
-                  rows: rowRange, weight: weight, shift: shift, shiftStart: shiftStart, grids: grids, error: error, codes: codes)
-                for (lane, row) in rowRange.enumerated() { losses[row] += Double(loss[lane]) }
+                  rows: range, weight: weight, shift: shift, shiftStart: shiftStart, grids: grids, error: error, factored: factored,
+                  codes: codes)
+                for (lane, row) in range.enumerated() { solved.rowLosses[row] += Double(loss[lane]) }
               }
             }
           }
@@ -65,7 +65,7 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
 
   private func solve(
     rows: Range<Int>, weight: MatrixView<Scalar>, shift: MatrixView<Scalar>, shiftStart: Int, grids: [Grid],
-    error: MutableMatrixView<Scalar>, codes: MutableCodes
+    error: MutableMatrixView<Scalar>, factored: MutableMatrixView<Scalar>, codes: MutableCodes
   ) -> Lanes {
     var (scale, zero) = (Lanes(repeating: 1), Lanes.zero)
     for (lane, row) in rows.enumerated() {
@@ -95,6 +95,7 @@ struct RecurrenceBlock<Scalar: BLASScalar> {
           for (lane, row) in rows.enumerated() {
             codes.base[row * codes.rowLength + column] = bytes[lane]
             error[row, column] = errors[k][lane]
+            factored[row, column] = difference[lane]
           }
         }
       }

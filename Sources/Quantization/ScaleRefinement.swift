@@ -85,25 +85,10 @@ struct ScaleRefinement<Scalar: BLASScalar> {
     return result
   }
 
-  /// E·Hd [rows, n].
+  /// E·Hd = (E·R)·Rᵀ [rows, n].
   private func gradient(_ rows: Range<Int>, of solved: SolvedLayer<Scalar>) -> Matrix<Scalar> {
-    let columns = solved.columns
-    var result = Matrix<Scalar>(rows: rows.count, columns: columns)
-    // The factor's diagonal stands where that of H belongs.
-    let missing = (0..<columns).map { hessian.diagonal[$0] - hessian.factor[$0, $0] }
-    result.withMutableView { result in
-      solved.error.withView { error in
-        let error = error[rows: rows, columns: 0..<columns]
-        hessian.factor.withView { multiplyRight(error, byLowerOfSymmetric: $0, into: result) }
-        missing.withUnsafeBufferPointer { missing in
-          let missing = missing.baseAddress.unsafelyUnwrapped
-          for row in 0..<rows.count {
-            let (target, values) = (result.base + row * result.rowStride, error.base + row * error.rowStride)
-            for column in 0..<columns { target[column] += values[column] * missing[column] }
-          }
-        }
-      }
-    }
+    var result = solved.factoredError.withView { Matrix<Scalar>($0[rows: rows]) }
+    result.withMutableView { result in hessian.factor.withView { multiplyRight(result, byUpper: $0, .transposed) } }
     return result
   }
 

@@ -12,17 +12,23 @@ struct SolvedLayer<Scalar: BLASScalar>: Sendable {
   var zeros: [UInt8]
   /// W − Q [m, n], columns in processing order.
   var error: Matrix<Scalar>
+  /// (W − Q)·R [m, n], R the factor of the damped Hessian: a row's sum of squares is its loss.
+  var factoredError: Matrix<Scalar>
   /// e·Hd·eᵀ of each row of the error, Hd the damped Hessian.
   var rowLosses: [Double]
+  /// Rows whose scales were searched.
+  var isSearched: [Bool]
 
-  init(emptyFor weight: Matrix<Scalar>, order: ColumnOrder) {
+  init(emptyFor weight: Matrix<Scalar>, order: ColumnOrder, searchesScales: Bool) {
     rows = weight.rows
     columns = weight.columns
     codes = [UInt8](repeating: 0, count: rows * columns)
     scales = [Float16](repeating: 0, count: order.groups.count * rows)
     zeros = [UInt8](repeating: 0, count: order.groups.count * rows)
     error = Matrix(rows: rows, columns: columns)
+    factoredError = error
     rowLosses = [Double](repeating: 0, count: rows)
+    isSearched = [Bool](repeating: searchesScales, count: rows)
   }
 
   /// - Parameter grids: One a row.
@@ -43,11 +49,13 @@ struct SolvedLayer<Scalar: BLASScalar>: Sendable {
   /// Takes rows over from another solution of the same layer.
   mutating func replaceRows(_ rows: [Int], by other: SolvedLayer) {
     let groups = scales.count / max(1, self.rows)
+    error.replaceRows(rows, by: other.error)
+    factoredError.replaceRows(rows, by: other.factoredError)
     for row in rows {
       let range = row * columns..<(row + 1) * columns
       codes.replaceSubrange(range, with: other.codes[range])
-      error.elements.replaceSubrange(range, with: other.error.elements[range])
       rowLosses[row] = other.rowLosses[row]
+      isSearched[row] = other.isSearched[row]
       for entry in stride(from: row, to: groups * self.rows, by: self.rows) {
         scales[entry] = other.scales[entry]
         zeros[entry] = other.zeros[entry]

@@ -130,10 +130,17 @@ public struct DecoderBlock: Sendable {
     _ sum: ActivationOperation, _ rows: Range<Int>, _ monitor: ActivationMonitor?
   ) {
     withScratchMatrix(rows: rows.count, columns: hidden.columns) { projected in
-      self[role](x, into: projected)
-      monitor?.observe(projection, projected.readOnly, at: rows)
-      add(projected.readOnly, to: hidden)
+      addProjection(role, of: x, through: projected, to: hidden, projection, sum, rows, monitor)
     }
+  }
+
+  private func addProjection(
+    _ role: LinearRole, of x: MatrixView<Float>, through projected: MutableMatrixView<Float>, to hidden: MutableMatrixView<Float>,
+    _ projection: ActivationOperation, _ sum: ActivationOperation, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
+    self[role](x, into: projected)
+    monitor?.observe(projection, projected.readOnly, at: rows)
+    add(projected.readOnly, to: hidden)
     monitor?.observe(sum, hidden.readOnly, at: rows)
   }
 
@@ -188,6 +195,22 @@ public struct DecoderBlock: Sendable {
   public func addMLP(_ mlpOutput: MatrixView<Float>, to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
     slices.forEach(of: hidden.rows) { rows in
       addProjection(.down, of: mlpOutput[rows: rows], to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
+    }
+  }
+
+  /// Adds the projected MLP output to the hidden states, and keeps it.
+  ///
+  /// - Parameters:
+  ///   - mlpOutput: [tokens, intermediate size].
+  ///   - hidden: [tokens, hidden size].
+  ///   - projected: Output of down [tokens, hidden size].
+  public func addMLP(
+    _ mlpOutput: MatrixView<Float>, to hidden: MutableMatrixView<Float>, keeping projected: MutableMatrixView<Float>,
+    monitor: ActivationMonitor? = nil
+  ) {
+    slices.forEach(of: hidden.rows) { rows in
+      addProjection(
+        .down, of: mlpOutput[rows: rows], through: projected[rows: rows], to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
     }
   }
 

@@ -48,6 +48,10 @@ package struct JobSummary {
         "\(quantization.method.rawValue), \(quantization.bits) bits, group size \(quantization.groupSize), format \(quantization.format.rawValue)"
       ),
       ("calibration", job.request.calibration?.dataset),
+      (
+        "estimate",
+        job.estimate.map { "\(Formatting.bytes($0.memoryBytes)) of memory, \(Formatting.bytes($0.diskBytes)) of disk" }
+      ),
       ("created", job.createdAt.formatted(.iso8601)),
       ("started", job.startedAt?.formatted(.iso8601)),
       ("finished", job.finishedAt?.formatted(.iso8601)),

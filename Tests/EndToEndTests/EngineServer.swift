@@ -18,7 +18,13 @@ struct EngineServer: Sendable {
     .appending(path: "TransformerTests/Fixtures/models/qwen2")
 
   /// Runs `body` with a daemon that is stopped afterwards.
-  static func run(_ body: (EngineServer) async throws -> Void) async throws {
+  ///
+  /// - Parameters:
+  ///   - settings: Environment variables of the configuration.
+  ///   - freeBytes: On the data folder's disk; nil: as it is.
+  static func run(
+    _ settings: [String: String] = [:], freeBytes: Int? = nil, _ body: (EngineServer) async throws -> Void
+  ) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(component: "gptqd-e2e-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     for name in ["models", "datasets"] {
@@ -34,11 +40,12 @@ struct EngineServer: Sendable {
         "GPTQD_HTTP_LISTEN": "127.0.0.1:0", "GPTQD_DATA_FOLDER": folder.appending(component: "data").path,
         "GPTQD_MODELS_ROOTS": folder.appending(component: "models").path,
         "GPTQD_DATASETS_ROOTS": folder.appending(component: "datasets").path,
-      ])
+      ].merging(settings) { $1 })
     let limits = EngineLimits(configuration)
     let work = EngineWork(limits, maxShardBytes: 1 << 30)
     let daemon = try Daemon(
-      configuration, planner: EnginePlanner(limits, dataFolder: configuration.dataFolder), work: work.run,
+      configuration, planner: EnginePlanner(limits, dataFolder: configuration.dataFolder) { freeBytes ?? FileManager.freeBytes(in: $0) },
+      work: work.run,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await testGracefulShutdown { trigger in
       let (urls, found) = AsyncStream.makeStream(of: String.self)

@@ -56,40 +56,33 @@ import Testing
     }
   }
 
-  @Test("Solving undoes multiplying by an upper triangular matrix")
-  func solvesTriangular() throws {
+  @Test("Solving undoes multiplying by an upper triangular matrix or its transpose", arguments: [Orientation.asIs, .transposed])
+  func solvesTriangular(_ orientation: Orientation) throws {
     var random = RandomMatrix(seed: 4)
     let factor = try ReverseCholesky(random.positiveDefinite(12)).factor
     let original = random.matrix(5, 12)
     var matrix = original
     matrix.withMutableView { matrix in
       factor.withView { factor in
-        multiplyRight(matrix, byUpper: factor)
-        solveRight(matrix, byUpper: factor)
+        multiplyRight(matrix, byUpper: factor, orientation)
+        solveRight(matrix, byUpper: factor, orientation)
       }
     }
     for (found, expected) in zip(matrix.elements, original.elements) { #expect(abs(found - expected) < 1e-10) }
   }
 
-  @Test("A product with a symmetric matrix reads its lower triangle only")
-  func multipliesSymmetric() {
-    var random = RandomMatrix(seed: 5)
-    let symmetric = random.positiveDefinite(9)
-    let left = random.matrix(4, 9)
-    var lower = symmetric
-    for row in 0..<9 {
-      for column in row + 1..<max(9, row + 1) { lower[row, column] = .nan }
-    }
-    var result = Matrix<Double>(rows: 4, columns: 9)
-    result.withMutableView { result in
-      left.withView { left in lower.withView { multiplyRight(left, byLowerOfSymmetric: $0, into: result) } }
-    }
-    for row in 0..<4 {
-      for column in 0..<9 {
-        let expected = (0..<9).reduce(0) { $0 + left[row, $1] * symmetric[$1, column] }
-        #expect(abs(result[row, column] - expected) < 1e-10)
+  @Test("A product on all cores is that on one, whatever the shapes", arguments: [(1, 1), (127, 129), (520, 600), (1030, 40)])
+  func multipliesOnAllCores(_ rows: Int, _ columns: Int) {
+    var random = RandomMatrix(seed: 6)
+    let (a, b, c) = (random.matrix(30, rows), random.matrix(30, columns), random.matrix(rows, columns))
+    var (one, all) = (c, c)
+    a.withView { a in
+      b.withView { b in
+        one.withMutableView { multiply(a, .transposed, by: b, scale: 2, into: $0, keeping: 1) }
+        all.withMutableView { multiplyOnAllCores(a, .transposed, by: b, scale: 2, into: $0, keeping: 1) }
       }
     }
+    for (found, expected) in zip(all.elements, one.elements) { #expect(abs(found - expected) < 1e-10) }
   }
 
   @Test("Slices cover a range once, whatever its size", arguments: [0, 1, 15, 16, 17, 1000, 100_000])

@@ -17,11 +17,11 @@ struct QuantizationRun {
   @discardableResult
   init(
     _ model: URL, options: QuantizationOptions, calibration: CalibrationData?, recovery: RecoveryPolicy = RecoveryPolicy(escalation: []),
-    shardLimit: Int = 1 << 30, observer: RecordingObserver = RecordingObserver(), folder: TemporaryFolder? = nil
+    memoryLimit: Int? = nil, shardLimit: Int = 1 << 30, observer: RecordingObserver = RecordingObserver(), folder: TemporaryFolder? = nil
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
     self.observer = observer
-    quantizer = try ModelQuantizer(model: model, options: options)
+    quantizer = try ModelQuantizer(model: model, options: options, memoryLimit: memoryLimit)
     artifact = self.folder.url.appending(component: "artifact")
     let blocks = try BlockFiles(in: self.folder.url.appending(component: "blocks"))
     result = try quantizer.run(

@@ -29,6 +29,7 @@ import Testing
     #expect(configuration.datasetRoots.map(\.path) == ["/home/someone/.local/share/gptqd/datasets"])
     #expect(configuration.threads == 0)
     #expect(configuration.workers == 1)
+    #expect(configuration.memoryLimit == 0)
     #expect(configuration.maxShardBytes == 4 << 30)
     #expect(configuration.gracePeriod == .seconds(30))
     #expect(configuration.logLevel == .info)
@@ -80,6 +81,12 @@ import Testing
     #expect(configuration.logFormat == .json)
   }
 
+  @Test(arguments: [("8589934592", 8 << 30), ("8GiB", 8 << 30), ("512mib", 512 << 20), ("0", 0), ("4KiB", 4096), ("1TiB", 1 << 40)])
+  func memoryIsReadInItsUnits(text: String, bytes: Int) async throws {
+    #expect(try await read("compute: {memory_limit: \(text)}").memoryLimit == bytes)
+    #expect(try await read(minimal, ["GPTQD_COMPUTE_MEMORY_LIMIT": text]).memoryLimit == bytes)
+  }
+
   @Test func theEnvironmentWins() async throws {
     let yaml = "http: {listen: \"127.0.0.1:1\"}\nmodels: {roots: [/a, /b]}\ncompute: {threads: 3}"
     let configuration = try await read(
@@ -111,7 +118,9 @@ import Testing
     ("http.listen", "localhost:65536"), ("http.listen", "localhost:-1"), ("http.listen", "localhost:+80"), ("http.listen", "::1:80"),
     ("http.listen", "[]:80"), ("http.allow_remote", "yes"), ("http.max_body_bytes", "8M"), ("http.max_body_bytes", "0"),
     ("http.max_body_bytes", "99999999999999999999"), ("http.idle_timeout_seconds", "0"), ("compute.threads", "-1"),
-    ("compute.threads", "1.5"), ("compute.workers", "0"), ("compute.workers", "many"), ("artifact.max_shard_bytes", "1000"),
+    ("compute.threads", "1.5"), ("compute.workers", "0"), ("compute.workers", "many"), ("compute.memory_limit", "8GB"),
+    ("compute.memory_limit", "-1"), ("compute.memory_limit", "GiB"),
+    ("compute.memory_limit", "9999999999GiB"), ("compute.memory_limit", "1.5GiB"), ("artifact.max_shard_bytes", "1000"),
     ("shutdown.grace_seconds", "-1"), ("log.level", "loud"), ("log.format", "xml"),
   ])
   func badValuesAreNamed(key: String, value: String) async {

@@ -15,8 +15,10 @@ import gptqctl
     job.report = Job.Report(perplexityBefore: 10, perplexityAfter: 10.5, layers: 2, seconds: 75)
     job.result = ArtifactManifest(
       repo: "jobs/x", revision: "abc", files: [.init(path: "a", size: 1024, sha256: ""), .init(path: "b", size: 512, sha256: "")])
+    job.estimate = .init(memoryBytes: 3 << 29, diskBytes: 10 << 20, artifactBytes: 9 << 20)
     let text = JobSummary(job).text
     for part in [
+      "estimate     1.5 GiB of memory, 10.0 MiB of disk",
       "status       succeeded (degraded)", "progress     2 of 2 layers, 100 %", "10.0000 before, 10.5000 after (5.00 %)", "1 min 15 s",
       "2 files, 1.5 KiB, revision abc", "created      1970-01-01T00:00:00Z",
     ] {

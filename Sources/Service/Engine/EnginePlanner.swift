@@ -8,10 +8,13 @@ import Transformer
 public struct EnginePlanner: JobPlanner {
   private let limits: EngineLimits
   private let dataFolder: URL
+  private let freeBytes: @Sendable (URL) -> Int?
 
-  public init(_ limits: EngineLimits, dataFolder: URL) {
+  /// - Parameter freeBytes: On a folder's disk; nil: unknown.
+  public init(_ limits: EngineLimits, dataFolder: URL, freeBytes: @escaping @Sendable (URL) -> Int? = FileManager.freeBytes(in:)) {
     self.limits = limits
     self.dataFolder = dataFolder
+    self.freeBytes = freeBytes
   }
 
   /// Reads headers and configuration only; takes milliseconds.
@@ -43,16 +46,16 @@ public struct EnginePlanner: JobPlanner {
 
   private func estimate(_ request: JobRequest, _ quantizer: ModelQuantizer) throws -> Job.Estimate {
     let length = request.calibration.map { $0.sequenceLength ?? min(2048, quantizer.configuration.maximumPositions) } ?? 0
-    let tokens = (request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0) * length
+    let samples = request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0
     let memory = try MemoryPlan(
-      quantizer.configuration, options: quantizer.options, tokens: tokens, length: max(1, length), limit: limits.memory)
+      quantizer.configuration, options: quantizer.options, samples: samples, length: max(1, length),
+      recovery: RecoveryPolicy(request.recovery), limit: limits.memory)
     let disk = try DiskEstimate(quantizer, spools: memory.diskBytes)
     return Job.Estimate(memoryBytes: memory.bytes, diskBytes: disk.peak, artifactBytes: disk.artifact)
   }
 
   private func checkDisk(_ estimate: Job.Estimate) throws(Problem) {
-    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: dataFolder.path)
-    guard let available = (attributes?[.systemFreeSize] as? NSNumber)?.intValue, available < estimate.diskBytes else { return }
+    guard let available = freeBytes(dataFolder), available < estimate.diskBytes else { return }
     throw Problem(
       .insufficientStorage, status: 507, title: "The disk has too little room for the job",
       detail: "it needs \(estimate.diskBytes) bytes below \(dataFolder.path), where \(available) are free; free "
@@ -113,5 +116,13 @@ public struct EnginePlanner: JobPlanner {
       warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
     }
     return warnings
+  }
+}
+
+extension FileManager {
+  /// Bytes that are free on a folder's disk; nil where the system doesn't tell.
+  public static func freeBytes(in folder: URL) -> Int? {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)
+    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
   }
 }
