@@ -141,8 +141,7 @@ extension SymmetricMatrix {
     precondition(order.count == size && diagonal.count == size)
     var positions = [Int](repeating: 0, count: size)
     for (position, row) in order.enumerated() { positions[row] = position }
-    var result = Matrix<Scalar>(rows: size, columns: size)
-    result.withMutableView { result in
+    return Matrix<Scalar>(rows: size, columns: size) { result in
       // Rows that lie in the same cache lines of the tiles above the diagonal are gathered together.
       forEachSlice(of: size, length: 8) { rows in
         withUnsafeTemporaryAllocation(of: Scalar.self, capacity: rows.count * size) { dense in
@@ -157,7 +156,15 @@ extension SymmetricMatrix {
         }
       }
     }
-    return result
+  }
+
+  /// Rows of tiles below one, split where a tile ends.
+  private func partsBelow(_ tileRow: Int, of rows: Range<Int>) -> [Range<Int>] {
+    let below = rows.clamped(to: min(size, (tileRow + 1) * edge)..<size)
+    guard !below.isEmpty else { return [] }
+    return stride(from: below.lowerBound / edge, to: (below.upperBound + edge - 1) / edge, by: 1).map {
+      below.clamped(to: $0 * edge..<($0 + 1) * edge)
+    }
   }
 
   /// Some rows of the full matrix, in its own order.
@@ -171,10 +178,14 @@ extension SymmetricMatrix {
           let target = dense + index * size
           for column in columns { target[column] = Scalar(source[column - columns.lowerBound]) }
         }
-        guard let last = rows.last, last / edge > tileColumn else { continue }
-        for column in columns {
-          for (index, row) in rows.enumerated() where row / edge > tileColumn {
-            dense[index * size + column] = Scalar(tiles[offset(column, row)])
+        for part in partsBelow(tileColumn, of: rows) {
+          let stride = min(edge, size - part.lowerBound / edge * edge)
+          let source = tiles + offset(columns.lowerBound, part.lowerBound)
+          for column in columns {
+            let values = source + (column - columns.lowerBound) * stride
+            for row in part {
+              dense[(row - rows.lowerBound) * size + column] = Scalar(values[row - part.lowerBound])
+            }
           }
         }
       }

@@ -57,7 +57,11 @@ final class CalibrationRun<Observer: QuantizationObserver> {
       try quantized.grow(tokens: samples.sequences.tokens.count)
       try original?.grow(tokens: samples.sequences.tokens.count)
     }
-    try enter(0..<samples.count, passing: finishedBlocks.states.count)
+    let passed = finishedBlocks.states.count
+    if passed > 0 {
+      try observer.needsMore(Double(passed) * streams * work.forward(tokens: samples.sequences.tokens.count, length: samples.length))
+    }
+    try enter(0..<samples.count, passing: passed)
   }
 
   /// Token ranges of sequences of one use that are computed at once.

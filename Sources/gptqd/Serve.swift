@@ -18,5 +18,8 @@ struct Serve: AsyncParsableCommand {
     let planner = EnginePlanner(limits, dataFolder: configuration.dataFolder)
     let daemon = try Daemon(configuration, planner: planner, work: work.run, logger: Logger(label: "gptqd"))
     try await daemon.run()
+    fflush(nil)
+    // Jobs that outlive the grace period still multiply; exit would free OpenBLAS's buffers beneath them.
+    _exit(EXIT_SUCCESS)
   }
 }

@@ -12,9 +12,9 @@ struct LayersRun {
     self.run = run
     let file = try LayerFile(run.files.model)
     self.file = file
-    let progress = ProgressMeter(total: file.work, layers: file.layers.count, journal: run.journal)
+    let progress = ProgressMeter([.quantizing: file.work], layers: file.layers.count, journal: run.journal)
     let finished = min(run.blocks.finishedCount(source: run.source), file.layers.count)
-    progress.skip(layers: finished, flops: file.work * Double(finished) / Double(max(1, file.layers.count)))
+    progress.skip(layers: finished)
     observer = run.observer(progress)
     try run.journal.begin(layers: file.layers.map { LayerRecord($0) }, finished: finished)
   }

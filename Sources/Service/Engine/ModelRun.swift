@@ -38,12 +38,12 @@ struct ModelRun {
     }
     let work = WorkEstimate(configuration, options: run.options)
     let layers = configuration.linears
-    let quantization = work.quantization(calibration?.initial)
     let progress = ProgressMeter(
-      total: quantization + (evaluation.map { 2 * work.perplexity($0) } ?? 0), layers: layers.count, journal: run.journal)
+      [.quantizing: work.quantization(calibration?.initial), .evaluating: evaluation.map { 2 * work.perplexity($0) } ?? 0],
+      layers: layers.count, journal: run.journal)
     let finished = run.blocks.finishedCount(source: run.source)
     let finishedLayers = layers.count { $0.block < finished }
-    progress.skip(layers: finishedLayers, flops: quantization * Double(finishedLayers) / Double(max(1, layers.count)))
+    progress.skip(layers: finishedLayers)
     observer = run.observer(progress)
     try run.journal.begin(layers: layers.map { LayerRecord(LayerIdentity($0)) }, finished: finishedLayers)
     try warnAboutData()
@@ -61,6 +61,7 @@ struct ModelRun {
   func finish(maxShardBytes: Int) throws -> JobOutcome {
     let before = try measure(quantizer.checkpoint)
     try run.journal.stage(.quantizing)
+    observer.progress.begin(.quantizing)
     let result = try quantizer.run(
       calibration: calibration, recovery: RecoveryPolicy(run.job.request.recovery), blocks: run.blocks, source: run.source,
       scratch: run.folders.work, observer: observer)
@@ -79,6 +80,7 @@ struct ModelRun {
   private func measure(_ weights: some TensorSource) throws -> Perplexity? {
     guard let evaluation else { return nil }
     try run.journal.stage(.evaluating)
+    observer.progress.begin(.evaluating)
     return try Perplexity(
       of: quantizer.configuration, weights: weights, on: evaluation, scratch: run.folders.work,
       checkCancellation: observer.checkCancellation, report: observer.did)

@@ -42,7 +42,8 @@ enum Interruption {
     leftovers.withLock { leftovers in
       for process in leftovers.processes { kill(process, SIGKILL) }
       for folder in leftovers.folders { try? FileManager.default.removeItem(at: folder) }
-      exit(status)
+      // exit would free OpenBLAS's buffers while other threads still multiply.
+      _exit(status)
     }
   }
 }
