@@ -57,11 +57,12 @@ final class CalibrationRun<Observer: QuantizationObserver> {
       try quantized.grow(tokens: samples.sequences.tokens.count)
       try original?.grow(tokens: samples.sequences.tokens.count)
     }
+    try embed(0..<samples.count)
+    try observer.beganCountedWork()
     let passed = finishedBlocks.states.count
-    if passed > 0 {
-      try observer.needsMore(Double(passed) * streams * work.forward(tokens: samples.sequences.tokens.count, length: samples.length))
-    }
-    try enter(0..<samples.count, passing: passed)
+    guard passed > 0 else { return }
+    try observer.needsMore(Double(passed) * streams * work.forward(tokens: samples.sequences.tokens.count, length: samples.length))
+    try pass(0..<samples.count, through: passed)
   }
 
   /// Token ranges of sequences of one use that are computed at once.
@@ -80,13 +81,16 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     return stride(from: pass.lowerBound, to: pass.upperBound, by: batch).map { $0..<min(pass.upperBound, $0 + batch) }
   }
 
-  /// Embeds sequences and takes them through finished blocks.
-  private func enter(_ added: Range<Int>, passing blocks: Int) throws {
+  private func embed(_ added: Range<Int>) throws {
     for rows in passes(added) {
       let tokens = samples.sequences.tokens[rows]
       try quantized.begin(tokens, at: rows, model: model)
       try original?.begin(tokens, at: rows, model: model)
     }
+  }
+
+  /// Takes embedded sequences through finished blocks.
+  private func pass(_ added: Range<Int>, through blocks: Int) throws {
     for index in 0..<blocks {
       let passed = try finishedBlocks.block(index, length: samples.length)
       for rows in passes(added) {
@@ -111,7 +115,8 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     try original?.grow(tokens: sequences.tokens.count)
     let added = samples.extend(to: sequences)
     try observer.needsMore(work.extending(samples, by: added, from: block.index))
-    try enter(added, passing: block.index)
+    try embed(added)
+    try pass(added, through: block.index)
     for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
       for rows in passes(added) {
         quantized.advance(to: earlier, block, rows, monitor: nil)

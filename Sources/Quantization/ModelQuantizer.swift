@@ -98,6 +98,7 @@ public struct ModelQuantizer: Sendable {
     blocks: BlockFiles, source: String, observer: some QuantizationObserver, states: inout [BlockFiles.State]
   ) throws {
     let work = WorkEstimate(configuration, options: options)
+    try observer.beganCountedWork()
     for index in states.count..<configuration.blockCount {
       let results = try configuration.linears(ofBlock: index).map { linear in
         try observer.checkCancellation()

@@ -9,6 +9,8 @@ public protocol QuantizationObserver {
   func warn(_ message: String) throws
   /// What cured a layer of the same name, model and calibration before; nil: nothing, or history isn't to be used.
   func knownCure(for layer: LayerIdentity) throws -> KnownCure?
+  /// Weights are checked and tokens embedded: work that is counted in operations begins.
+  func beganCountedWork() throws
   /// Floating-point operations of work that was done.
   func did(_ flops: Double) throws
   /// More operations than were planned turned out to be needed.

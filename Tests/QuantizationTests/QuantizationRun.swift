@@ -51,6 +51,7 @@ final class RecordingObserver: QuantizationObserver {
   func finished(_ outcome: LayerOutcome) { finished.append(outcome) }
   func warn(_ message: String) { warnings.append(message) }
   func knownCure(for layer: LayerIdentity) -> KnownCure? { cures[layer.name] }
+  func beganCountedWork() {}
   func did(_ flops: Double) { work += flops }
   func needsMore(_ flops: Double) {}
 

@@ -52,6 +52,8 @@ struct JournalObserver: QuantizationObserver {
     return KnownCure(damping: known.damping, precision: known.precision == .float32 ? .float32 : .float64)
   }
 
+  func beganCountedWork() { progress.begin(.quantizing) }
+
   func did(_ flops: Double) throws { try progress.add(flops) }
 
   func needsMore(_ flops: Double) throws { progress.extend(by: flops) }

@@ -61,7 +61,6 @@ struct ModelRun {
   func finish(maxShardBytes: Int) throws -> JobOutcome {
     let before = try measure(quantizer.checkpoint)
     try run.journal.stage(.quantizing)
-    observer.progress.begin(.quantizing)
     let result = try quantizer.run(
       calibration: calibration, recovery: RecoveryPolicy(run.job.request.recovery), blocks: run.blocks, source: run.source,
       scratch: run.folders.work, observer: observer)

@@ -54,6 +54,7 @@ private final class AttemptCounter: QuantizationObserver {
   func finished(_ outcome: LayerOutcome) {}
   func warn(_ message: String) {}
   func knownCure(for layer: LayerIdentity) -> KnownCure? { nil }
+  func beganCountedWork() {}
   func did(_ flops: Double) {}
   func needsMore(_ flops: Double) {}
   func checkCancellation() {}
