@@ -20,10 +20,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Otherwise looking for GPUs that aren't there counts.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-from importlib.metadata import version  # noqa: E402
-
 import torch  # noqa: E402
 from gptqmodel import GPTQModel, QuantizeConfig  # noqa: E402
+from gptqmodel.version import __version__ as version  # noqa: E402
 
 torch.set_num_threads(threads)
 
@@ -48,4 +47,4 @@ model.quantize(calibration, batch_size=1)
 seconds = time.monotonic() - start
 
 with open(result_file, "w") as result:
-    json.dump({"seconds": seconds, "gptqmodel": version("gptqmodel"), "torch": torch.__version__}, result)
+    json.dump({"seconds": seconds, "gptqmodel": version, "torch": torch.__version__}, result)
