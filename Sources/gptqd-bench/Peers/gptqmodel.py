@@ -17,6 +17,8 @@ result_file = sys.argv[8]
 os.environ["GPTQMODEL_CPU_WORKERS"] = str(threads)
 os.environ["OMP_NUM_THREADS"] = str(threads)
 os.environ["HF_HUB_OFFLINE"] = "1"
+# GPTQModel leaves a folder of logs where it runs.
+os.chdir(os.path.dirname(result_file))
 # Otherwise looking for GPUs that aren't there counts.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
