@@ -39,7 +39,7 @@ package final class ActivationSpool {
   static func byteCount(rows: Int, columns: Int) -> Int { max(1, rows * columns * MemoryLayout<Float>.stride) }
 
   private static func makeFile(in folder: URL) throws -> Int32 {
-    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)  // mkstemp puts a name in place of the Xs
+    var path = Array(folder.appending(component: "spool-XXXXXX").path.utf8CString)  // reason: mkstemp wants six of them
     let descriptor = mkstemp(&path)
     guard descriptor >= 0 else { throw POSIXError.current }
     unlink(path)

@@ -12,12 +12,12 @@ import Testing
   private let damped: DampedHessian
 
   init() throws {
-    var random = SystemIndependentRandom()
-    weight = Self.matrix(rows: Self.outputs, columns: Self.inputs) { random.normal() }
-    original = Self.matrix(rows: Self.tokens, columns: Self.inputs) { random.normal() }
+    var random = NormalNumbers()
+    weight = Self.matrix(rows: Self.outputs, columns: Self.inputs) { random.next() }
+    original = Self.matrix(rows: Self.tokens, columns: Self.inputs) { random.next() }
     var disturbed = original
     for row in 0..<Self.tokens {
-      for column in 0..<Self.inputs { disturbed[row, column] += 0.05 * random.normal() }
+      for column in 0..<Self.inputs { disturbed[row, column] += 0.05 * random.next() }
       disturbed[row, 3] *= 0.5
     }
     quantized = disturbed
@@ -118,17 +118,9 @@ import Testing
   }
 }
 
-/// SplitMix64, and sums of its values that are near enough to a normal distribution.
-private struct SystemIndependentRandom {
-  private var state: UInt64 = 1
+/// Sums of equally distributed numbers that are near enough to a normal distribution, the same on every machine.
+private struct NormalNumbers {
+  private var generator = SplitMix64(seed: 1)
 
-  private mutating func uniform() -> Float {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return Float((value ^ (value >> 31)) >> 40) / Float(1 << 24)
-  }
-
-  mutating func normal() -> Float { (0..<12).reduce(-6) { sum, _ in sum + uniform() } }
+  mutating func next() -> Float { (0..<12).reduce(-6) { sum, _ in sum + Float(generator.next() >> 40) / Float(1 << 24) } }
 }

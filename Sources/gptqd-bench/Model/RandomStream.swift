@@ -1,26 +1,18 @@
 import LinearAlgebra
+import Quantization
 
-/// Random numbers that a seed decides: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+/// Random numbers that a seed decides.
 struct RandomStream {
-  private var state: UInt64
+  private var generator: SplitMix64
 
   /// - Parameter part: Streams of different parts of the same seed have nothing in common.
   init(seed: UInt64, part: Int = 0) {
-    state = Self.mixed(seed) &+ UInt64(truncatingIfNeeded: part)
-    state = Self.mixed(state)
+    var seeds = SplitMix64(seed: seed)
+    seeds = SplitMix64(seed: seeds.next() &+ UInt64(truncatingIfNeeded: part))
+    generator = SplitMix64(seed: seeds.next())
   }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    return Self.mixed(state)
-  }
-
-  private static func mixed(_ bits: UInt64) -> UInt64 {
-    var z = bits
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { generator.next() }
 
   /// Puts numbers of mean 0, equally distributed in ±√3·`deviation`, at some indices.
   mutating func fill(_ indices: Range<Int>, of values: inout MutableSpan<Float>, deviation: Float) {
