@@ -20,7 +20,7 @@ final class ActivationStream {
       try ActivationSpool(in: plan.spoolsToDisk ? folder : nil, rows: tokens, columns: columns)
     }
     hidden = try spool(configuration.hiddenSize)
-    attended = try spool(configuration.attentionHeads * configuration.headSize)
+    attended = try spool(configuration.queryChannels)
     inner = plan.keepsInnerActivations ? try spool(configuration.intermediateSize) : nil
   }
 
@@ -71,7 +71,7 @@ final class ActivationStream {
       }
     case .mlpOutput:
       if let inner { return try body(inner[rows].readOnly) }
-      return try withScratchMatrix(rows: rows.count, columns: block[.gate].weight.rows) { input in
+      return try withScratchMatrix(rows: rows.count, columns: block.intermediateSize) { input in
         block.mlpOutput(hidden[rows].readOnly, into: input, monitor: monitor)
         return try body(input.readOnly)
       }

@@ -83,7 +83,7 @@ extension ErrorCompensation.Form {
   /// Whichever takes less work.
   init(_ stage: BlockStage, of configuration: ModelConfiguration) {
     let layers = configuration.linears(ofBlock: 0).filter { $0.stage == stage }
-    let hasOutputs = stage == .mlpOutput && layers.count == 1 && !configuration.architecture.biased.contains(layers[0].role)
+    let hasOutputs = stage == .mlpOutput && layers.count == 1 && !configuration.biased.contains(layers[0].role)
     self = hasOutputs && layers[0].outputs < layers[0].inputs ? .outputs : .inputs
   }
 }

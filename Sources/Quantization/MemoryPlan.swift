@@ -73,8 +73,7 @@ private struct MemoryDemand {
     let streams = compensates ? 2 : 1
     let float = MemoryLayout<Float>.stride
     let linears = configuration.linears(ofBlock: 0)
-    let queryChannels = configuration.attentionHeads * configuration.headSize
-    let keyChannels = configuration.keyValueHeads * configuration.headSize
+    let (queryChannels, keyChannels) = (configuration.queryChannels, configuration.keyChannels)
     let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
     spools = isCalibrated ? streams * tokens * (hidden + queryChannels) * float : 0
     innerSpool = isCalibrated ? streams * tokens * inner * float : 0
@@ -82,7 +81,8 @@ private struct MemoryDemand {
     innerBatch = isCalibrated ? streams * batch * inner * float : 0
 
     let weights = linears.reduce(0) { $0 + $1.outputs * $1.inputs }
-    let perCore = slices.slice * (2 * hidden + inner) * float
+    let projected = linears.reduce(0) { $1.stage == .mlpInput ? max($0, $1.outputs) : $0 }
+    let perCore = slices.slice * (2 * hidden + projected) * float
     let activations = max(batch * streams * hidden, pass * (queryChannels + 2 * keyChannels)) * float + perCore * Cores.perJob
     let stages = linears.map { layer in
       let square = layer.inputs * layer.inputs

@@ -21,7 +21,7 @@ public struct ModelQuantizer: Sendable {
     self.memoryLimit = memoryLimit
     for layer in configuration.linears {
       try checkpoint.requireShape([layer.outputs, layer.inputs], of: layer.weight)
-      if configuration.architecture.biased.contains(layer.role) { try checkpoint.requireShape([layer.outputs], of: layer.bias) }
+      if configuration.biased.contains(layer.role) { try checkpoint.requireShape([layer.outputs], of: layer.bias) }
       try options.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs)
     }
     _ = try CausalLanguageModel(configuration, from: checkpoint)

@@ -25,7 +25,7 @@ struct QuantizationSettings {
         switch layer.role {
         case .query, .key, .value: "qkv_proj"
         case .gate, .up: "gate_up_proj"
-        case .attentionOutput, .down: ""
+        case .queryKeyValue, .gateUp, .attentionOutput, .down: ""
         }
       let parts = layer.name.split(separator: ".").map(String.init)
       let prefix = parts.dropLast().joined(separator: "\\.")

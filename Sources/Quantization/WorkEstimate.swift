@@ -108,7 +108,7 @@ extension ModelConfiguration {
   /// The sizes that work depends on.
   fileprivate var shape: Shape {
     Shape(
-      blockCount: blockCount, hiddenSize: hiddenSize, vocabularySize: vocabularySize, queryChannels: attentionHeads * headSize,
+      blockCount: blockCount, hiddenSize: hiddenSize, vocabularySize: vocabularySize, queryChannels: queryChannels,
       linears: linears(ofBlock: 0),
       compensatedByOutputs: Set(BlockStage.allCases.filter { ErrorCompensation.Form($0, of: self) == .outputs }))
   }

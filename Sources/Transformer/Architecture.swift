@@ -1,17 +1,39 @@
 /// How one family of models differs from the common decoder: an entry of a table, read by one implementation.
 ///
 /// The common decoder is pre-norm: RMS norm, grouped-query attention with rotary positions, residual; RMS norm, gated MLP, residual.
+/// What is said here are the defaults of the family's `PretrainedConfig`; config.json may say otherwise where it has a field for it.
 public struct Architecture: Sendable, Hashable {
   /// `model_type` of config.json.
   public let modelType: String
-  /// Linears that have a bias.
-  public let biased: Set<LinearRole>
-
-  /// Every architecture that can be read, by `model_type`.
-  public static let known: [String: Architecture] = Dictionary(
-    uniqueKeysWithValues: [
-      Architecture(modelType: "llama", biased: []), Architecture(modelType: "qwen2", biased: [.query, .key, .value]),
-    ].map { ($0.modelType, $0) })
+  /// Linears that always have a bias.
+  var biased: Set<LinearRole> = []
+  /// `attention_bias` and `mlp_bias` of config.json give the other linears one.
+  var readsBiasFields = false
+  /// Query, key and value are one tensor, and so are gate and up.
+  var fusesProjections = false
+  /// Each head's queries and keys are normalized before they are rotated.
+  var normalizesHeads = false
+  /// Attention and MLP outputs are normalized before they are added to the hidden states.
+  var normalizesOutputs = false
+  /// Added to the gain of every norm.
+  var gainOffset: Float = 0
+  /// Embeddings are multiplied by √(hidden size).
+  var scalesEmbeddings = false
+  var tiesEmbeddings = false
+  var activationField = "hidden_act"
+  var activation = Activation.silu
+  /// Channels of a head; nil: hidden size / heads.
+  var headSize: Int?
+  /// Attention scores are divided by the root of `query_pre_attn_scalar`, by default this; nil: of the head size.
+  var attentionScalar: Double?
+  /// `attn_logit_softcapping`.
+  var scoreCap: Double?
+  /// `final_logit_softcapping`.
+  var logitCap: Double?
+  var windows = WindowRule.none
+  var rotaryTheta = 10_000.0
+  /// Rotary base of blocks with a sliding window; nil: that of all blocks.
+  var localRotaryTheta: Double?
 
   /// - Throws: `ModelError.unknownModelType` that lists the known ones.
   public static func named(_ modelType: String) throws(ModelError) -> Architecture {
@@ -29,85 +51,41 @@ public struct Architecture: Sendable, Hashable {
   /// Norm before attention, below the block's prefix.
   public let attentionNorm = "input_layernorm.weight"
   /// Norm before the MLP, below the block's prefix.
-  public let mlpNorm = "post_attention_layernorm.weight"
-}
-
-/// The linear layers of a block that are quantized.
-public enum LinearRole: String, Sendable, Hashable, CaseIterable {
-  case query, key, value, attentionOutput, gate, up, down
-
-  /// Module name below the block's prefix.
-  public var moduleName: String {
-    switch self {
-    case .query: "self_attn.q_proj"
-    case .key: "self_attn.k_proj"
-    case .value: "self_attn.v_proj"
-    case .attentionOutput: "self_attn.o_proj"
-    case .gate: "mlp.gate_proj"
-    case .up: "mlp.up_proj"
-    case .down: "mlp.down_proj"
-    }
+  public var mlpNorm: String { normalizesOutputs ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight" }
+  /// Norms after attention and after the MLP, where there are any.
+  var outputNorms: (attention: String, mlp: String)? {
+    normalizesOutputs ? ("post_attention_layernorm.weight", "post_feedforward_layernorm.weight") : nil
+  }
+  /// Norms of each head's queries and keys, where there are any.
+  var headNorms: (query: String, key: String)? {
+    normalizesHeads ? ("self_attn.q_norm.weight", "self_attn.k_norm.weight") : nil
   }
 
-  /// Output and input channels.
-  public func shape(in configuration: ModelConfiguration) -> (outputs: Int, inputs: Int) {
-    let queries = configuration.attentionHeads * configuration.headSize
-    let keys = configuration.keyValueHeads * configuration.headSize
-    return switch self {
-    case .query: (queries, configuration.hiddenSize)
-    case .key, .value: (keys, configuration.hiddenSize)
-    case .attentionOutput: (configuration.hiddenSize, queries)
-    case .gate, .up: (configuration.intermediateSize, configuration.hiddenSize)
-    case .down: (configuration.hiddenSize, configuration.intermediateSize)
-    }
-  }
-}
-
-/// The points of a block where linears read a common input, in the order of computation.
-public enum BlockStage: Int, Sendable, CaseIterable {
-  case attentionInput, attentionOutput, mlpInput, mlpOutput
-
-  /// The linears that read this stage's input; they share its Hessian.
-  public var linears: [LinearRole] {
-    switch self {
-    case .attentionInput: [.query, .key, .value]
+  /// The linears that read a stage's input; they share its Hessian.
+  func linears(of stage: BlockStage) -> [LinearRole] {
+    switch stage {
+    case .attentionInput: fusesProjections ? [.queryKeyValue] : [.query, .key, .value]
     case .attentionOutput: [.attentionOutput]
-    case .mlpInput: [.gate, .up]
+    case .mlpInput: fusesProjections ? [.gateUp] : [.gate, .up]
     case .mlpOutput: [.down]
     }
   }
 }
 
-/// A linear layer of a model, by name and shape.
-public struct LinearLayer: Sendable, Hashable {
-  /// Module name in the checkpoint, such as `model.layers.0.self_attn.q_proj`.
-  public let name: String
-  /// Order of computation in the model, from 0.
-  public let position: Int
-  public let block: Int
-  public let stage: BlockStage
-  public let role: LinearRole
-  /// Output channels: rows of the weight.
-  public let outputs: Int
-  /// Input channels: columns of the weight.
-  public let inputs: Int
-
-  public var weight: String { name + ".weight" }
-  public var bias: String { name + ".bias" }
+/// What the MLP makes of its gate.
+public enum Activation: String, Sendable, Hashable, CaseIterable {
+  case silu
+  /// GELU by its tanh approximation.
+  case gelu = "gelu_pytorch_tanh"
 }
 
-extension ModelConfiguration {
-  /// The linears of a block in the order in which they are computed.
-  public func linears(ofBlock block: Int) -> [LinearLayer] {
-    let roles = BlockStage.allCases.flatMap { stage in stage.linears.map { (stage: stage, role: $0) } }
-    return roles.enumerated().map { index, place in
-      let shape = place.role.shape(in: self)
-      return LinearLayer(
-        name: architecture.blockPrefix(block) + place.role.moduleName, position: block * roles.count + index, block: block,
-        stage: place.stage, role: place.role, outputs: shape.outputs, inputs: shape.inputs)
-    }
-  }
-
-  /// Every linear that a job quantizes, block after block.
-  public var linears: [LinearLayer] { (0..<blockCount).flatMap(linears(ofBlock:)) }
+/// Which blocks attend only to the last `sliding_window` tokens.
+enum WindowRule: Sendable, Hashable {
+  case none
+  /// All, if `sliding_window` isn't null; by default as many tokens as said.
+  case everywhere(default: Int?)
+  /// If `use_sliding_window`: as `layer_types` says, or from block `max_window_layers` on.
+  case whereAsked
+  /// As `layer_types` says, or all but every `sliding_window_pattern`-th, by default as said.
+  case allButEvery(Int)
 }

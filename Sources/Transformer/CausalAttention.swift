@@ -5,7 +5,13 @@ struct CausalAttention: Sendable {
   let heads: Int
   let keyValueHeads: Int
   let headSize: Int
-  /// Queries whose scores are computed at once; keys beyond the last of them are never touched.
+  /// What products of queries and keys are multiplied by.
+  let scale: Float
+  /// c of c·tanh(x/c), which bounds the scores; nil: unbounded.
+  let cap: Float?
+  /// Tokens that a query attends to, itself among them; nil: all before.
+  let window: Int?
+  /// Queries whose scores are computed at once; keys that none of them sees are never touched.
   private static let queryBlock = 128
 
   /// - Parameters:
@@ -27,50 +33,54 @@ struct CausalAttention: Sendable {
         let first = (blocks - 1 - task % blocks) * Self.queryBlock
         let end = min(length, first + Self.queryBlock)
         let keyHead = head / (heads / keyValueHeads)
+        let firstKey = window.map { max(0, first - $0 + 1) } ?? 0
         let (channels, keyChannels) = (head * headSize..<(head + 1) * headSize, keyHead * headSize..<(keyHead + 1) * headSize)
         attend(
-          queries[rows: start + first..<start + end, columns: channels], at: first,
-          keys: keys[rows: start..<start + end, columns: keyChannels], values: values[rows: start..<start + end, columns: keyChannels],
+          queries[rows: start + first..<start + end, columns: channels], at: first - firstKey,
+          keys: keys[rows: start + firstKey..<start + end, columns: keyChannels],
+          values: values[rows: start + firstKey..<start + end, columns: keyChannels],
           magnitudes: magnitudes[rows: start + first..<start + end, columns: head..<head + 1],
           into: result[rows: start + first..<start + end, columns: channels])
       }
-      monitor?.observe(scores: magnitudes.readOnly, scale: Float(headSize).squareRoot())
+      monitor?.observe(scores: magnitudes.readOnly, scale: 1 / scale)
     }
   }
 
-  /// One head's queries at positions `first`… against the keys up to the last of them.
+  /// One head's queries, the first at the position of key `first`, against the keys that they see.
   private func attend(
     _ queries: MatrixView<Float>, at first: Int, keys: MatrixView<Float>, values: MatrixView<Float>, magnitudes: MutableMatrixView<Float>,
     into result: MutableMatrixView<Float>
   ) {
     withScratchMatrix(rows: queries.rows, columns: keys.rows) { scores in
-      multiply(queries, by: keys, .transposed, scale: 1 / Float(headSize).squareRoot(), into: scores)
+      multiply(queries, by: keys, .transposed, scale: scale, into: scores)
       for row in 0..<scores.rows {
-        let (values, visible) = (scores.base + row * scores.rowStride, first + row + 1)
-        magnitudes[row, 0] = Float(bitPattern: largestMagnitude(values, count: visible))
-        softmax(values, visible: visible, count: scores.columns)
+        let values = scores.base + row * scores.rowStride
+        let visible = max(0, first + row + 1 - (window ?? .max))..<first + row + 1
+        magnitudes[row, 0] = Float(bitPattern: largestMagnitude(values + visible.lowerBound, count: visible.count))
+        if let cap { limit(values + visible.lowerBound, count: visible.count, to: cap) }
+        values.update(repeating: 0, count: visible.lowerBound)
+        softmax(values + visible.lowerBound, count: visible.count)
+        (values + visible.upperBound).update(repeating: 0, count: scores.columns - visible.upperBound)
       }
       multiply(scores.readOnly, by: values, into: result)
     }
   }
 
-  /// Softmax of the first `visible` values; the others become 0.
-  private func softmax(_ row: UnsafeMutablePointer<Float>, visible: Int, count: Int) {
+  private func softmax(_ row: UnsafeMutablePointer<Float>, count: Int) {
     var highest = FloatLanes(repeating: -.infinity)
-    forEachLanes(visible) { offset, valid in
+    forEachLanes(count) { offset, valid in
       let values = (row + offset).lanes(valid, padding: -.infinity)
       highest.replace(with: values, where: values .> highest)
     }
     let maximum = highest.max()
     var sums = FloatLanes.zero
-    forEachLanes(visible) { offset, valid in
+    forEachLanes(count) { offset, valid in
       var values = FloatLanes.exponential((row + offset).lanes(valid) - maximum)
       if valid < FloatLanes.laneCount { for lane in valid..<FloatLanes.laneCount { values[lane] = 0 } }
       sums += values
       (row + offset).store(values, valid)
     }
     let factor = 1 / sums.sum()
-    forEachLanes(visible) { offset, valid in (row + offset).store((row + offset).lanes(valid) * factor, valid) }
-    (row + visible).update(repeating: 0, count: count - visible)
+    forEachLanes(count) { offset, valid in (row + offset).store((row + offset).lanes(valid) * factor, valid) }
   }
 }

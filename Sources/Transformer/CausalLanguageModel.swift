@@ -21,7 +21,7 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
     for name in Set([architecture.embedding, outputHead]) {
       try source.requireShape([configuration.vocabularySize, configuration.hiddenSize], of: name)
     }
-    finalNorm = try source.vector(architecture.finalNorm, count: configuration.hiddenSize)
+    finalNorm = try source.gain(architecture.finalNorm, count: configuration.hiddenSize, of: architecture)
   }
 
   /// - Parameters:
@@ -37,6 +37,7 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
       let row = UnsafeMutableBufferPointer(start: hidden.base + position * hidden.rowStride, count: hidden.columns)
       try source.readRows(token..<token + 1, of: configuration.architecture.embedding, into: row)
     }
+    if configuration.embeddingScale != 1 { scale(hidden, by: configuration.embeddingScale) }
   }
 
   /// The last block's output, normalized as the output projection reads it.
@@ -56,7 +57,11 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
     var result = Matrix<Float>(rows: normalized.rows, columns: configuration.vocabularySize)
     try forEachVocabularyChunk { chunk, head in
       normalized.withView { x in
-        result.withMutableView { multiplyOnAllCores(x, by: head, .transposed, into: $0[rows: 0..<x.rows, columns: chunk]) }
+        result.withMutableView { result in
+          let logits = result[rows: 0..<x.rows, columns: chunk]
+          multiplyOnAllCores(x, by: head, .transposed, into: logits)
+          limit(logits)
+        }
       }
     }
     return result
@@ -79,6 +84,7 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
             forEachSlice(of: targets.count, length: Self.tokensAtOnce) { tokens in
               withScratchMatrix(rows: tokens.count, columns: chunk.count) { logits in
                 multiply(x[rows: tokens], by: head, .transposed, into: logits)
+                limit(logits)
                 for (row, token) in tokens.enumerated() {
                   let values = UnsafePointer(logits.base + row * logits.rowStride)
                   sums[token].add(values, count: chunk.count)
@@ -91,6 +97,11 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
       }
     }
     return targets.indices.map { sums[$0].logarithm - Double(targetLogits[$0]) }
+  }
+
+  private func limit(_ logits: MutableMatrixView<Float>) {
+    guard let cap = configuration.logitCap else { return }
+    for row in 0..<logits.rows { Transformer.limit(logits.base + row * logits.rowStride, count: logits.columns, to: cap) }
   }
 
   private func forEachVocabularyChunk(_ body: (Range<Int>, MatrixView<Float>) throws -> Void) throws {

@@ -9,9 +9,8 @@ import LinearAlgebra
 public struct DecoderBlock: Sendable {
   public let index: Int
   public private(set) var linears: [LinearRole: Linear]
-  private let attentionNorm: [Float]
-  private let mlpNorm: [Float]
-  private let normEpsilon: Float
+  private let norms: BlockNorms
+  private let activation: Activation
   private let rotary: RotaryEmbedding
   private let attention: CausalAttention
   private let length: Int
@@ -22,22 +21,21 @@ public struct DecoderBlock: Sendable {
   /// - Parameter length: Tokens of every sequence that will be given to it.
   /// - Throws: `ModelError`, and what the source throws.
   public init(_ index: Int, of configuration: ModelConfiguration, from source: some TensorSource, length: Int) throws {
-    let architecture = configuration.architecture
-    let prefix = architecture.blockPrefix(index)
+    let prefix = configuration.architecture.blockPrefix(index)
     self.index = index
     self.length = length
     slices = TokenSlices(length: length, widest: configuration.intermediateSize)
-    attentionNorm = try source.vector(prefix + architecture.attentionNorm, count: configuration.hiddenSize)
-    mlpNorm = try source.vector(prefix + architecture.mlpNorm, count: configuration.hiddenSize)
-    normEpsilon = configuration.normEpsilon
-    rotary = RotaryEmbedding(positions: length, frequencies: configuration.rotaryFrequencies)
+    norms = try BlockNorms(prefix, of: configuration, from: source)
+    activation = configuration.activation
+    rotary = RotaryEmbedding(configuration.rotary(ofBlock: index), positions: length, headSize: configuration.headSize)
     attention = CausalAttention(
-      heads: configuration.attentionHeads, keyValueHeads: configuration.keyValueHeads, headSize: configuration.headSize)
+      heads: configuration.attentionHeads, keyValueHeads: configuration.keyValueHeads, headSize: configuration.headSize,
+      scale: configuration.attentionScale, cap: configuration.scoreCap, window: configuration.window(ofBlock: index))
     linears = [:]
     for layer in configuration.linears(ofBlock: index) {
       linears[layer.role] = Linear(
         weight: try source.matrix(layer.weight, rows: layer.outputs, columns: layer.inputs),
-        bias: architecture.biased.contains(layer.role) ? try source.vector(layer.bias, count: layer.outputs) : nil)
+        bias: configuration.biased.contains(layer.role) ? try source.vector(layer.bias, count: layer.outputs) : nil)
     }
   }
 
@@ -52,6 +50,9 @@ public struct DecoderBlock: Sendable {
     guard let linear = linears[role] else { preconditionFailure("block \(index) has no \(role)") }
     return linear
   }
+
+  /// Channels of the MLP's inner activations.
+  public var intermediateSize: Int { self[.down].weight.columns }
 
   /// Input of query, key and value.
   ///
@@ -69,7 +70,7 @@ public struct DecoderBlock: Sendable {
   private func attentionInput(
     _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
   ) {
-    normalizeRows(hidden, gain: attentionNorm, epsilon: normEpsilon, into: result)
+    norms.normalize(hidden, norms.attention, into: result)
     monitor?.observe(.attentionNorm, result.readOnly, at: rows)
   }
 
@@ -81,24 +82,27 @@ public struct DecoderBlock: Sendable {
   public func attentionOutput(
     _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil
   ) {
-    let (query, key, value) = (self[.query], self[.key], self[.value])
-    withScratchMatrix(rows: hidden.rows, columns: query.outputs + key.outputs + value.outputs) { projected in
-      func columns(_ start: Int, _ linear: Linear) -> MutableMatrixView<Float> {
-        projected[rows: 0..<projected.rows, columns: start..<start + linear.outputs]
-      }
-      let queries = columns(0, query)
-      let keys = columns(query.outputs, key)
-      let values = columns(query.outputs + key.outputs, value)
+    let (queryChannels, keyChannels) = (attention.heads * attention.headSize, attention.keyValueHeads * attention.headSize)
+    withScratchMatrix(rows: hidden.rows, columns: queryChannels + 2 * keyChannels) { projected in
+      let all = 0..<projected.rows
+      let queries = projected[rows: all, columns: 0..<queryChannels]
+      let keys = projected[rows: all, columns: queryChannels..<queryChannels + keyChannels]
+      let values = projected[rows: all, columns: queryChannels + keyChannels..<queryChannels + 2 * keyChannels]
       slices.forEach(of: hidden.rows) { rows in
         withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
           attentionInput(hidden[rows: rows], into: input, rows, nil)
-          query(input.readOnly, into: queries[rows: rows])
-          key(input.readOnly, into: keys[rows: rows])
-          value(input.readOnly, into: values[rows: rows])
+          if let fused = linears[.queryKeyValue] {
+            fused(input.readOnly, into: projected[rows: rows])
+          } else {
+            self[.query](input.readOnly, into: queries[rows: rows])
+            self[.key](input.readOnly, into: keys[rows: rows])
+            self[.value](input.readOnly, into: values[rows: rows])
+          }
         }
         monitor?.observe(.queries, queries[rows: rows].readOnly, at: rows)
         monitor?.observe(.keys, keys[rows: rows].readOnly, at: rows)
         monitor?.observe(.values, values[rows: rows].readOnly, at: rows)
+        norms.normalizeHeads(queries: queries[rows: rows], keys: keys[rows: rows])
         rotary.rotate(queries[rows: rows], first: rows.lowerBound, length: length)
         rotary.rotate(keys[rows: rows], first: rows.lowerBound, length: length)
       }
@@ -140,7 +144,11 @@ public struct DecoderBlock: Sendable {
   ) {
     self[role](x, into: projected)
     monitor?.observe(projection, projected.readOnly, at: rows)
-    add(projected.readOnly, to: hidden)
+    if let gain = norms.output(of: role) {
+      norms.normalize(projected.readOnly, gain, addingTo: hidden)
+    } else {
+      add(projected.readOnly, to: hidden)
+    }
     monitor?.observe(sum, hidden.readOnly, at: rows)
   }
 
@@ -158,7 +166,7 @@ public struct DecoderBlock: Sendable {
   private func mlpInput(
     _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
   ) {
-    normalizeRows(hidden, gain: mlpNorm, epsilon: normEpsilon, into: result)
+    norms.normalize(hidden, norms.mlp, into: result)
     monitor?.observe(.mlpNorm, result.readOnly, at: rows)
   }
 
@@ -172,17 +180,27 @@ public struct DecoderBlock: Sendable {
   }
 
   private func mlpOutput(
-    _ hidden: MatrixView<Float>, into gate: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
+    _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
   ) {
+    let fused = linears[.gateUp]
+    let inner = result.columns
     withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
       mlpInput(hidden, into: input, rows, nil)
-      withScratchMatrix(rows: rows.count, columns: gate.columns) { up in
-        self[.gate](input.readOnly, into: gate)
-        self[.up](input.readOnly, into: up)
+      withScratchMatrix(rows: rows.count, columns: fused == nil ? inner : 2 * inner) { projected in
+        // Apart, the gate is computed where its product goes.
+        let all = 0..<rows.count
+        let gate = fused == nil ? result : projected[rows: all, columns: 0..<inner]
+        let up = fused == nil ? projected : projected[rows: all, columns: inner..<2 * inner]
+        if let fused {
+          fused(input.readOnly, into: projected)
+        } else {
+          self[.gate](input.readOnly, into: gate)
+          self[.up](input.readOnly, into: up)
+        }
         monitor?.observe(.gate, gate.readOnly, at: rows)
         monitor?.observe(.up, up.readOnly, at: rows)
-        multiplySilu(gate, by: up.readOnly)
-        monitor?.observe(.gatedProduct, gate.readOnly, at: rows)
+        multiply(activation, of: gate.readOnly, by: up.readOnly, into: result)
+        monitor?.observe(.gatedProduct, result.readOnly, at: rows)
       }
     }
   }
@@ -219,7 +237,7 @@ public struct DecoderBlock: Sendable {
   /// - Parameter hidden: [tokens, hidden size].
   public func addMLP(to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
     slices.forEach(of: hidden.rows) { rows in
-      withScratchMatrix(rows: rows.count, columns: self[.gate].outputs) { inner in
+      withScratchMatrix(rows: rows.count, columns: intermediateSize) { inner in
         mlpOutput(hidden[rows: rows].readOnly, into: inner, rows, nil)
         addProjection(.down, of: inner.readOnly, to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
       }
@@ -230,7 +248,7 @@ public struct DecoderBlock: Sendable {
   ///
   /// - Parameter hidden: [tokens, hidden size].
   public func forward(_ hidden: MutableMatrixView<Float>) {
-    withScratchMatrix(rows: hidden.rows, columns: self[.query].outputs) { attended in
+    withScratchMatrix(rows: hidden.rows, columns: attention.heads * attention.headSize) { attended in
       attentionOutput(hidden.readOnly, into: attended)
       addAttention(attended.readOnly, to: hidden)
     }

@@ -27,14 +27,58 @@ func normalizeRows(_ x: MatrixView<Float>, gain: [Float], epsilon: Float, into r
   }
 }
 
-/// gate ← silu(gate)·up, silu(x) = x / (1 + e^−x); both of one shape.
-func multiplySilu(_ gate: MutableMatrixView<Float>, by up: MatrixView<Float>) {
+/// RMS norm of every head of every row, in place.
+///
+/// - Parameters:
+///   - x: [tokens, heads × head size].
+///   - gain: One factor a channel of a head.
+func normalizeHeads(_ x: MutableMatrixView<Float>, gain: [Float], epsilon: Float) {
+  for first in stride(from: 0, to: x.columns, by: gain.count) {
+    let head = x[rows: 0..<x.rows, columns: first..<first + gain.count]
+    normalizeRows(head.readOnly, gain: gain, epsilon: epsilon, into: head)
+  }
+}
+
+/// result ← activation(gate)·up; all of one shape.
+///
+/// - Parameter result: May be the gate itself.
+func multiply(_ activation: Activation, of gate: MatrixView<Float>, by up: MatrixView<Float>, into result: MutableMatrixView<Float>) {
+  switch activation {
+  case .silu: multiply(gate, by: up, into: result) { $0 }
+  // x·(1 + tanh u)/2 = x / (1 + e^−2u) with u = √(2/π)·(x + 0.044715·x³).
+  case .gelu: multiply(gate, by: up, into: result) { x in 1.595_769_12 * x * (1 + 0.044715 * x * x) }
+  }
+}
+
+/// result ← gate / (1 + e^−exponent(gate)) · up.
+@inline(__always)
+private func multiply(
+  _ gate: MatrixView<Float>, by up: MatrixView<Float>, into result: MutableMatrixView<Float>,
+  exponent: (FloatLanes) -> FloatLanes
+) {
   for row in 0..<gate.rows {
-    let (target, factors) = (gate.base + row * gate.rowStride, up.base + row * up.rowStride)
+    let (values, factors) = (gate.base + row * gate.rowStride, up.base + row * up.rowStride)
+    let target = result.base + row * result.rowStride
     forEachLanes(gate.columns) { offset, valid in
-      let x = (target + offset).lanes(valid)
-      (target + offset).store(x / (1 + FloatLanes.exponential(-x)) * (factors + offset).lanes(valid), valid)
+      let x = (values + offset).lanes(valid)
+      (target + offset).store(x / (1 + FloatLanes.exponential(-exponent(x))) * (factors + offset).lanes(valid), valid)
     }
+  }
+}
+
+/// x ← cap·tanh(x/cap).
+func limit(_ values: UnsafeMutablePointer<Float>, count: Int, to cap: Float) {
+  forEachLanes(count) { offset, valid in
+    let x = (values + offset).lanes(valid)
+    (values + offset).store(cap - 2 * cap / (1 + FloatLanes.exponential(x * (2 / cap))), valid)
+  }
+}
+
+/// x ← factor·x.
+func scale(_ x: MutableMatrixView<Float>, by factor: Float) {
+  for row in 0..<x.rows {
+    let values = x.base + row * x.rowStride
+    forEachLanes(x.columns) { offset, valid in (values + offset).store((values + offset).lanes(valid) * factor, valid) }
   }
 }
 

@@ -16,11 +16,24 @@ public struct ModelConfiguration: Sendable {
   /// Longest sequence in tokens.
   public let maximumPositions: Int
   public let normEpsilon: Float
-  /// Radians by which a position turns each pair of a head's channels.
-  public package(set) var rotaryFrequencies: [Float]
   /// The output projection is the embedding matrix.
   public let tiesEmbeddings: Bool
   public let architecture: Architecture
+  /// Linears that have a bias.
+  public let biased: Set<LinearRole>
+  /// What products of queries and keys are multiplied by.
+  let attentionScale: Float
+  /// c of c·tanh(x/c), which bounds attention scores; nil: unbounded.
+  package var scoreCap: Float?
+  /// The same of logits.
+  let logitCap: Float?
+  let activation: Activation
+  /// Tokens that each block's queries attend to, themselves among them; nil: all before.
+  private let windows: [Int?]
+  /// Of blocks without a window, or of all.
+  package var rotary: RotaryScheme
+  /// Of blocks with a window, where that differs.
+  private let localRotary: RotaryScheme?
   /// The document itself, for what is copied into the result.
   public let json: JSONObject
 
@@ -39,7 +52,7 @@ public struct ModelConfiguration: Sendable {
   }
 
   /// - Throws: `ModelError`.
-  public init(_ json: JSONValue) throws {
+  public init(_ json: JSONValue) throws(ModelError) {
     guard case .object(let object) = json else {
       throw ModelError.unreadableConfiguration(path: "config.json", reason: "it holds \(json.kindDescription), not an object")
     }
@@ -47,107 +60,106 @@ public struct ModelConfiguration: Sendable {
     self.json = object
     modelType = try fields.string("model_type")
     architecture = try Architecture.named(modelType)
+    if fields.gives("quantization_config") {
+      throw .unsupported(
+        field: "quantization_config", value: "of an already quantized checkpoint", advice: "start from the original weights")
+    }
     hiddenSize = try fields.count("hidden_size")
     intermediateSize = try fields.count("intermediate_size")
     blockCount = try fields.count("num_hidden_layers", limit: 10_000)
-    attentionHeads = try fields.count("num_attention_heads", limit: 65_536)
-    keyValueHeads = try fields.optionalCount("num_key_value_heads", limit: 65_536) ?? attentionHeads
     vocabularySize = try fields.count("vocab_size")
     maximumPositions = try fields.count("max_position_embeddings", limit: 1 << 30)
     normEpsilon = Float(try fields.positive("rms_norm_eps", default: 1e-6))
-    tiesEmbeddings = try fields.bool("tie_word_embeddings", default: false)
-    guard attentionHeads % keyValueHeads == 0 else {
-      throw ModelError.invalidField(
-        "num_attention_heads", expected: "a multiple of num_key_value_heads (\(keyValueHeads))", found: String(attentionHeads))
+    tiesEmbeddings = try fields.bool("tie_word_embeddings", default: architecture.tiesEmbeddings)
+    activation = try fields.choice(architecture.activationField, default: architecture.activation)
+    biased = try fields.biased(architecture)
+    (attentionHeads, keyValueHeads, headSize) = try fields.heads(architecture, hiddenSize: hiddenSize)
+    let scalar = try architecture.attentionScalar.map { scalar throws(ModelError) in
+      try fields.positive("query_pre_attn_scalar", default: scalar)
     }
-    if let size = try fields.optionalCount("head_dim", limit: 65_536) {
-      headSize = size
-    } else {
-      guard hiddenSize % attentionHeads == 0 else {
-        throw ModelError.invalidField(
-          "hidden_size", expected: "a multiple of num_attention_heads (\(attentionHeads)), or head_dim given", found: String(hiddenSize))
-      }
-      headSize = hiddenSize / attentionHeads
-    }
-    guard headSize % 2 == 0 else {
-      throw ModelError.invalidField("head_dim", expected: "even (rotary position embedding pairs channels)", found: String(headSize))
-    }
-    rotaryFrequencies = RotaryEmbedding.frequencies(size: headSize, theta: try fields.rotaryTheta())
-    try fields.refuseUnsupported()
+    attentionScale = Float(1 / (scalar ?? Double(headSize)).squareRoot())
+    scoreCap = try fields.cap("attn_logit_softcapping", default: architecture.scoreCap)
+    logitCap = try fields.cap("final_logit_softcapping", default: architecture.logitCap)
+    windows = try fields.windows(architecture.windows, blockCount: blockCount)
+    (rotary, localRotary) = try fields.rotary(architecture, headSize: headSize, maximumPositions: maximumPositions)
   }
+
+  /// Channels of all heads' queries.
+  public var queryChannels: Int { attentionHeads * headSize }
+  /// Channels of all heads' keys; of their values too.
+  public var keyChannels: Int { keyValueHeads * headSize }
+  /// What embeddings are multiplied by.
+  var embeddingScale: Float { architecture.scalesEmbeddings ? Float(hiddenSize).squareRoot() : 1 }
+
+  /// Tokens that a block's queries attend to, themselves among them; nil: all before.
+  func window(ofBlock block: Int) -> Int? { windows[block] }
+
+  func rotary(ofBlock block: Int) -> RotaryScheme { windows[block] == nil ? rotary : localRotary ?? rotary }
 }
 
-/// Typed access to config.json's members.
-private struct ConfigurationFields {
-  let object: JSONObject
-
-  init(_ object: JSONObject) { self.object = object }
-
-  private func member(_ name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
-
-  private func invalid(_ name: String, _ expected: String, _ value: JSONValue) -> ModelError {
-    .invalidField(name, expected: expected, found: String(value.serialized().prefix(80)))
-  }
-
-  func string(_ name: String) throws -> String {
-    guard let value = member(name) else { throw ModelError.missingField(name) }
-    guard let string = value.stringValue else { throw invalid(name, "a string", value) }
-    return string
-  }
-
-  /// A size; limited so that products of two can't overflow.
-  func count(_ name: String, limit: Int = 1 << 28) throws -> Int {
-    guard let count = try optionalCount(name, limit: limit) else { throw ModelError.missingField(name) }
-    return count
-  }
-
-  func optionalCount(_ name: String, limit: Int) throws -> Int? {
-    guard let value = member(name) else { return nil }
-    guard let count = value.intValue, (1...limit).contains(count) else { throw invalid(name, "an integer from 1 to \(limit)", value) }
-    return count
-  }
-
-  func positive(_ name: String, default fallback: Double) throws -> Double {
-    guard let value = member(name) else { return fallback }
-    guard let number = value.doubleValue, number > 0 else { throw invalid(name, "a positive number", value) }
-    return number
-  }
-
-  func bool(_ name: String, default fallback: Bool) throws -> Bool {
-    guard let value = member(name) else { return fallback }
-    guard let bool = value.boolValue else { throw invalid(name, "true or false", value) }
-    return bool
-  }
-
-  /// `rope_theta`, which transformers 5 writes into `rope_parameters`.
-  func rotaryTheta() throws -> Double {
-    guard let parameters = member("rope_parameters")?.objectValue, parameters["rope_theta"] != nil else {
-      return try positive("rope_theta", default: 10_000)
-    }
-    return try ConfigurationFields(parameters).positive("rope_theta", default: 10_000)
-  }
-
-  /// Computing without a feature that the model was trained with would quantize it for wrong activations.
-  func refuseUnsupported() throws {
-    if let activation = member("hidden_act"), activation.stringValue != "silu" {
-      throw ModelError.unsupported(field: "hidden_act", value: activation.serialized(), advice: "only \"silu\" is")
-    }
-    for field in ["rope_scaling", "rope_parameters"] {
-      guard let rope = member(field) else { continue }
-      guard let type = rope.objectValue?["rope_type"] ?? rope.objectValue?["type"], type.stringValue == "default" else {
-        throw ModelError.unsupported(
-          field: field, value: String(rope.serialized().prefix(80)), advice: "only rope_type \"default\", without scaling, is")
+extension ConfigurationFields {
+  fileprivate func biased(_ architecture: Architecture) throws(ModelError) -> Set<LinearRole> {
+    var biased = architecture.biased
+    for (field, isOfAttention) in [("attention_bias", true), ("mlp_bias", false)] where try bool(field, default: false) {
+      guard architecture.readsBiasFields else {
+        throw .unsupported(field: field, value: "true", advice: "only this family's usual biases are")
       }
+      biased.formUnion(LinearRole.allCases.filter { $0.isOfAttention == isOfAttention })
     }
-    for field in ["attention_bias", "mlp_bias"] where try bool(field, default: false) {
-      throw ModelError.unsupported(field: field, value: "true", advice: "only this family's usual biases are")
+    return biased
+  }
+
+  fileprivate func heads(
+    _ architecture: Architecture, hiddenSize: Int
+  ) throws(ModelError) -> (heads: Int, keyValueHeads: Int, size: Int) {
+    let heads = try count("num_attention_heads", limit: 65_536)
+    let keyValueHeads = try optionalCount("num_key_value_heads", limit: 65_536) ?? heads
+    guard heads % keyValueHeads == 0 else {
+      throw .invalidField("num_attention_heads", expected: "a multiple of num_key_value_heads (\(keyValueHeads))", found: String(heads))
     }
-    if try bool("use_sliding_window", default: false) {
-      throw ModelError.unsupported(field: "use_sliding_window", value: "true", advice: "only full attention is")
+    if let size = try optionalCount("head_dim", limit: 65_536) ?? architecture.headSize { return (heads, keyValueHeads, size) }
+    guard hiddenSize % heads == 0 else {
+      throw .invalidField(
+        "hidden_size", expected: "a multiple of num_attention_heads (\(heads)), or head_dim given", found: String(hiddenSize))
     }
-    if member("quantization_config") != nil {
-      throw ModelError.unsupported(
-        field: "quantization_config", value: "of an already quantized checkpoint", advice: "start from the original weights")
+    return (heads, keyValueHeads, hiddenSize / heads)
+  }
+
+  /// null turns a family's cap off.
+  fileprivate func cap(_ name: String, default fallback: Double?) throws(ModelError) -> Float? {
+    guard has(name) else { return fallback.map { Float($0) } }
+    return try optionalPositive(name).map { Float($0) }
+  }
+
+  fileprivate func windows(_ rule: WindowRule, blockCount: Int) throws(ModelError) -> [Int?] {
+    let all = [Int?](repeating: nil, count: blockCount)
+    switch rule {
+    case .none: return all
+    case .everywhere(let size):
+      let window = has("sliding_window") ? try optionalCount("sliding_window") : size
+      return all.map { _ in window }
+    case .whereAsked:
+      guard try bool("use_sliding_window", default: false), let window = try optionalCount("sliding_window") else { return all }
+      let first = try optionalCount("max_window_layers", from: 0) ?? 28
+      let slides = try slidingBlocks(count: blockCount) ?? all.indices.map { $0 >= first }
+      return slides.map { $0 ? window : nil }
+    case .allButEvery(let period):
+      // transformers 4.57 writes its own field with an underscore.
+      let field = gives("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern"
+      let period = try optionalCount(field) ?? period
+      let window = try optionalCount("sliding_window") ?? 4096
+      let slides = try slidingBlocks(count: blockCount) ?? all.indices.map { ($0 + 1) % period != 0 }
+      return slides.map { $0 ? window : nil }
     }
+  }
+
+  /// What `layer_types` says of each block.
+  private func slidingBlocks(count: Int) throws(ModelError) -> [Bool]? {
+    guard let types = try strings("layer_types", count: count) else { return nil }
+    for type in types where type != "full_attention" && type != "sliding_attention" {
+      throw .unsupported(
+        field: "layer_types", value: "\"\(type)\"", advice: "known are \"full_attention\" and \"sliding_attention\"")
+    }
+    return types.map { $0 == "sliding_attention" }
   }
 }

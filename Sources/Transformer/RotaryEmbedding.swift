@@ -1,29 +1,33 @@
 import Foundation
 import LinearAlgebra
 
-/// Rotary position embedding in the "rotate half" layout of Hugging Face: channel i is paired with i + size/2.
+/// Rotary position embedding in the "rotate half" layout of Hugging Face: channel i is paired with i + size/2, where size is that
+/// of a head, or of its first channels that are turned.
 struct RotaryEmbedding: Sendable {
+  private let headSize: Int
   /// [positions, size/2].
   private let cosines: Matrix<Float>
   private let sines: Matrix<Float>
 
-  /// - Parameter frequencies: Radians by which a position turns each pair of channels; half as many as a head has channels.
-  init(positions: Int, frequencies: [Float]) {
-    let half = frequencies.count
-    let angles = (0..<positions).flatMap { position in frequencies.map { Double(position) * Double($0) } }
-    cosines = Matrix(rows: positions, columns: half, elements: angles.map { Float(cos($0)) })
-    sines = Matrix(rows: positions, columns: half, elements: angles.map { Float(sin($0)) })
-  }
-
-  /// θ^(−2i/size) for i < size/2.
-  static func frequencies(size: Int, theta: Double) -> [Float] {
-    (0..<size / 2).map { Float(pow(theta, -2 * Double($0) / Double(size))) }
+  /// - Parameter positions: Tokens of a sequence.
+  init(_ scheme: RotaryScheme, positions: Int, headSize: Int) {
+    let frequencies = scheme.frequencies(length: positions)
+    self.headSize = headSize
+    func table(_ function: (Double) -> Double) -> Matrix<Float> {
+      Matrix(
+        rows: positions, columns: frequencies.count,
+        elements: (0..<positions).flatMap { position in
+          frequencies.map { Float(function(Double(position) * Double($0))) * scheme.magnitude }
+        })
+    }
+    cosines = table { cos($0) }
+    sines = table { sin($0) }
   }
 
   /// Rotates every head of every token, on the calling thread.
   ///
   /// - Parameters:
-  ///   - x: [tokens, heads × size].
+  ///   - x: [tokens, heads × head size].
   ///   - first: Number of the first token, counted from the start of some sequence of `length` tokens.
   ///   - length: Tokens of a sequence.
   func rotate(_ x: MutableMatrixView<Float>, first: Int, length: Int) {
@@ -33,7 +37,7 @@ struct RotaryEmbedding: Sendable {
         for row in 0..<x.rows {
           let position = (first + row) % length
           let (cosine, sine) = (cosines.base + position * half, sines.base + position * half)
-          for head in stride(from: 0, to: x.columns, by: 2 * half) {
+          for head in stride(from: 0, to: x.columns, by: headSize) {
             let low = x.base + row * x.rowStride + head
             let high = low + half
             forEachLanes(half) { offset, valid in

@@ -121,7 +121,7 @@ import gptqctl
         pointer: "/calibration/sequence_length", message: "the model reads at most 256 tokens"),
       Refused(body: Self.request(model: "truncated"), pointer: "/model", message: "get it again"),
       Refused(
-        body: Self.request(model: "mamba"), pointer: "/model", message: "model_type \"mamba\" is not supported; supported are llama, qwen2"),
+        body: Self.request(model: "mamba"), pointer: "/model", message: "model_type \"mamba\" is not supported; supported are gemma2, gemma3_text, llama"),
       Refused(body: Self.request(model: "foreign"), pointer: "/model", message: "config.json asks for"),
       Refused(body: Self.request(model: "shardless"), pointer: "/model", message: "the shard model-00002-of-00002.safetensors"),
       Refused(body: Self.request(model: "outside"), pointer: "/model", message: "leaves its root"),

@@ -47,14 +47,46 @@ import Transformer
       Hostile(field: "head_dim", value: 15, message: "head_dim must be even"),
       Hostile(field: "rms_norm_eps", value: 0, message: "rms_norm_eps must be a positive number"),
       Hostile(field: "rope_theta", value: "big", message: "rope_theta must be a positive number"),
-      Hostile(field: "rope_scaling", value: ["type": "yarn"], message: "rope_scaling"),
+      Hostile(field: "rope_scaling", value: ["type": "dynamic"], message: "rope_scaling.type \"dynamic\" is not supported: known are"),
+      Hostile(field: "rope_scaling", value: "yarn", message: "rope_scaling must be an object, is \"yarn\""),
+      Hostile(field: "rope_scaling", value: ["rope_type": 7], message: "rope_scaling.rope_type 7 is not supported"),
+      Hostile(field: "rope_scaling", value: ["type": "linear"], message: "config.json has no rope_scaling.factor"),
+      Hostile(field: "rope_scaling", value: ["type": "linear", "factor": 0], message: "rope_scaling.factor must be a positive number"),
+      Hostile(
+        field: "rope_scaling", value: ["type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4],
+        message: "high_freq_factor must be more than low_freq_factor"),
+      Hostile(
+        field: "rope_scaling", value: ["type": "longrope", "short_factor": [1, 1], "long_factor": [1, 1]],
+        message: "short_factor must be 8 positive numbers"),
+      Hostile(field: "rope_parameters", value: ["rope_theta": -1], message: "rope_parameters.rope_theta must be a positive number"),
+      Hostile(field: "partial_rotary_factor", value: 2, message: "partial_rotary_factor must be at most 1"),
       Hostile(field: "hidden_act", value: "gelu", message: "hidden_act \"gelu\" is not supported"),
-      Hostile(field: "use_sliding_window", value: true, message: "use_sliding_window true is not supported"),
+      Hostile(field: "attention_bias", value: true, message: "attention_bias true is not supported"),
+      Hostile(field: "use_sliding_window", value: 1, message: "use_sliding_window must be true or false"),
       Hostile(field: "quantization_config", value: ["bits": 4], message: "start from the original weights"),
       Hostile(field: "tie_word_embeddings", value: "yes", message: "tie_word_embeddings must be true or false"),
     ])
   func refuses(_ hostile: Hostile) throws {
     var object = Self.valid
+    object[hostile.field] = hostile.value
+    let error = try #require(throws: ModelError.self) { try ModelConfiguration(.object(object)) }
+    #expect(error.description.contains(hostile.message), "\(error)")
+  }
+
+  @Test(
+    "What sliding windows are made of is checked",
+    arguments: [
+      Hostile(field: "layer_types", value: ["full_attention"], message: "layer_types must be 3 strings"),
+      Hostile(
+        field: "layer_types", value: ["full_attention", "linear_attention", "full_attention"],
+        message: "layer_types \"linear_attention\" is not supported"),
+      Hostile(field: "sliding_window", value: 0, message: "sliding_window must be an integer from 1"),
+      Hostile(field: "max_window_layers", value: -1, message: "max_window_layers must be an integer from 0"),
+    ])
+  func refusesWindows(_ hostile: Hostile) throws {
+    var object = Self.valid
+    object["use_sliding_window"] = true
+    object["sliding_window"] = 16
     object[hostile.field] = hostile.value
     let error = try #require(throws: ModelError.self) { try ModelConfiguration(.object(object)) }
     #expect(error.description.contains(hostile.message), "\(error)")

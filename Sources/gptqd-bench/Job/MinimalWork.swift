@@ -22,15 +22,16 @@ package struct MinimalWork: Encodable, Sendable, Equatable {
   ///     recurrences     m·n²      every linear: each column's error is spread over those that follow
   package init(_ configuration: ModelConfiguration, tokens: Int, length: Int) {
     for block in 0..<configuration.blockCount {
+      var stages: Set<BlockStage> = []
       for linear in configuration.linears(ofBlock: block) {
         let (m, n) = (Double(linear.outputs), Double(linear.inputs))
         if !(block == configuration.blockCount - 1 && linear.role == .down) { forward += 2 * Double(tokens) * m * n }
         recurrences += m * n * n
-        guard linear.role == linear.stage.linears[0] else { continue }
+        guard stages.insert(linear.stage).inserted else { continue }
         hessians += Double(tokens) * n * n
         factorizations += n * n * n / 3
       }
-      attention += 2 * Double(tokens) * Double(length) * Double(configuration.attentionHeads * configuration.headSize)
+      attention += 2 * Double(tokens) * Double(length) * Double(configuration.queryChannels)
     }
   }
 }
