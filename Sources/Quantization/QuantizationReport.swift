@@ -12,12 +12,14 @@ public struct QuantizationReport: Sendable {
   public let calibration: (samples: Int, length: Int)?
   public let dropped: [NonFiniteActivation]
   public let peaks: [[ActivationOperation: Float]]
+  /// Whether fast kernels will run the result; nil for single layers.
+  public let serving: ServingPreflight?
   public let warnings: [String]
 
   public init(
     request: JSONValue, outcomes: [LayerOutcome], before: Perplexity? = nil, after: Perplexity? = nil,
     calibration: (samples: Int, length: Int)? = nil, dropped: [NonFiniteActivation] = [], peaks: [[ActivationOperation: Float]] = [],
-    warnings: [String]
+    serving: ServingPreflight? = nil, warnings: [String]
   ) {
     self.request = request
     self.outcomes = outcomes
@@ -26,6 +28,7 @@ public struct QuantizationReport: Sendable {
     self.calibration = calibration
     self.dropped = dropped
     self.peaks = peaks
+    self.serving = serving
     self.warnings = warnings
   }
 
@@ -59,6 +62,7 @@ public struct QuantizationReport: Sendable {
           return .object(block)
         })
     }
+    if let serving { report["serving"] = serving.json }
     report["warnings"] = .array(warnings.map(JSONValue.string))
     report["layers"] = .array(outcomes.map(\.json))
     return .object(report)

@@ -25,6 +25,7 @@ import gptqctl
       #expect(abs(after / before - 1) < 0.2)  // random weights at 4 bits: some per cent
       #expect(report.evaluationTokens == 4 * 63)
       #expect(report.calibrationTokens == 16 * 64)
+      #expect(first.warnings.contains { $0.contains("Marlin kernels won't run this checkpoint") && $0.contains("qkv_proj has 64") })
 
       let manifest = try await server.client.get(ArtifactManifest.self, "/v1/jobs/\(first.id)/artifacts")
       let names = [
@@ -39,6 +40,11 @@ import gptqctl
         try await download.run { _ in }
         #expect(try Data(contentsOf: output.appending(component: file.path)).count == file.size)
       }
+      let written = try JSONValue(parsing: Array(Data(contentsOf: output.appending(component: "report.json"))))
+      let marlin = try #require(written["serving"]?["vllm_marlin"])
+      #expect(marlin["met"]?.boolValue == false)
+      #expect(marlin["rules"]?.arrayValue?.count == 6)
+      #expect(marlin["tensor_parallel"]?.arrayValue?.map { $0["size"]?.intValue } == [1, 2, 4, 8])
 
       let layers = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(first.id)/layers").data
       #expect(layers.count == 21)
@@ -121,7 +127,8 @@ import gptqctl
         pointer: "/calibration/sequence_length", message: "the model reads at most 256 tokens"),
       Refused(body: Self.request(model: "truncated"), pointer: "/model", message: "get it again"),
       Refused(
-        body: Self.request(model: "mamba"), pointer: "/model", message: "model_type \"mamba\" is not supported; supported are gemma2, gemma3_text, llama"),
+        body: Self.request(model: "mamba"), pointer: "/model",
+        message: "model_type \"mamba\" is not supported; supported are gemma2, gemma3_text, llama"),
       Refused(body: Self.request(model: "foreign"), pointer: "/model", message: "config.json asks for"),
       Refused(body: Self.request(model: "shardless"), pointer: "/model", message: "the shard model-00002-of-00002.safetensors"),
       Refused(body: Self.request(model: "outside"), pointer: "/model", message: "leaves its root"),

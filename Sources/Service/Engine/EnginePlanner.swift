@@ -32,7 +32,7 @@ public struct EnginePlanner: JobPlanner {
       try checkDisk(estimate)
       return JobPlan(
         layers: quantizer.configuration.linears.map { LayerRecord(LayerIdentity($0)) },
-        warnings: Self.warnings(request.quantization, quantizer.configuration), estimate: estimate)
+        warnings: Self.warnings(request.quantization, quantizer), estimate: estimate)
     } catch let error as QuantizationError where error.isMemoryLimit {
       throw Problem(.memoryLimit, status: 422, title: "The job needs more memory than it may use", detail: error.description)
     } catch let error as QuantizationError {
@@ -100,7 +100,8 @@ public struct EnginePlanner: JobPlanner {
   private static let commonGroupSizes: Set<Int> = [-1, 16, 32, 64, 128, 256, 512, 1024]
 
   /// What will work and surprise whoever serves the result.
-  private static func warnings(_ request: QuantizationRequest, _ configuration: ModelConfiguration) -> [String] {
+  private static func warnings(_ request: QuantizationRequest, _ quantizer: ModelQuantizer) -> [String] {
+    let configuration = quantizer.configuration
     var warnings: [String] = []
     let partial = configuration.linears(ofBlock: 0).first { request.groupSize > 0 && $0.inputs % request.groupSize != 0 }
     if let partial {
@@ -115,6 +116,7 @@ public struct EnginePlanner: JobPlanner {
     if !request.sym, request.format == .gptq {
       warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
     }
+    if let warning = ServingPreflight(configuration, options: quantizer.options).warning { warnings.append(warning) }
     return warnings
   }
 }

@@ -72,7 +72,7 @@ struct ModelRun {
     let report = QuantizationReport(
       request: try run.requestJSON(), outcomes: result.outcomes, before: before, after: after,
       calibration: calibration.map { (result.samples, $0.length) }, dropped: result.dropped, peaks: result.peaks,
-      warnings: run.warnings.messages)
+      serving: ServingPreflight(quantizer.configuration, options: quantizer.options), warnings: run.warnings.messages)
     return try run.succeed(report, observer: observer)
   }
 

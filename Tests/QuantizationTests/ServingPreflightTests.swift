@@ -1,0 +1,79 @@
+import Quantization
+import StrictJSON
+import Testing
+import Transformer
+
+/// Against vLLM's rules, worked out by hand for the shapes of published models.
+@Suite struct ServingPreflightTests {
+  private static func configuration(hidden: Int, inner: Int, heads: Int, keyValueHeads: Int) throws -> ModelConfiguration {
+    try ModelConfiguration([
+      "model_type": "qwen2", "hidden_size": .integer(Int64(hidden)), "intermediate_size": .integer(Int64(inner)),
+      "num_hidden_layers": 1, "num_attention_heads": .integer(Int64(heads)), "num_key_value_heads": .integer(Int64(keyValueHeads)),
+      "vocab_size": 1000, "max_position_embeddings": 1024,
+    ])
+  }
+
+  private static var qwen2: ModelConfiguration {
+    get throws { try configuration(hidden: 3584, inner: 18944, heads: 28, keyValueHeads: 4) }
+  }
+
+  @Test("Qwen2-7B runs on one, two and four GPUs; on eight not, for its 28 heads")
+  func qwen2() throws {
+    let preflight = ServingPreflight(try Self.qwen2, options: QuantizationOptions())
+    #expect(preflight.isMet)
+    #expect(preflight.warning == nil)
+    #expect(preflight.divisions.map(\.size) == [1, 2, 4, 8])
+    #expect(preflight.divisions.map { $0.obstacles.isEmpty } == [true, true, true, false])
+    #expect(preflight.divisions[3].obstacles == ["28 attention heads can't be divided by 8"])
+  }
+
+  @Test("Qwen2.5-0.5B: 14 heads on two GPUs leave 448 inputs of o_proj, no multiple of 128")
+  func smallQwen() throws {
+    let configuration = try Self.configuration(hidden: 896, inner: 4864, heads: 14, keyValueHeads: 2)
+    let preflight = ServingPreflight(configuration, options: QuantizationOptions(groupSize: 128))
+    #expect(preflight.isMet)
+    #expect(
+      preflight.divisions[1].obstacles == [
+        "o_proj has 448 input channels on each GPU, not a multiple of 128",
+        "o_proj has 448 input channels on each GPU, not a multiple of group_size 128",
+      ])
+  }
+
+  @Test("Repeated key and value heads count on each GPU")
+  func repeatsHeads() throws {
+    // 8 GPUs: 4 of 32 heads each, and one of the 4 key heads on two GPUs; (4 + 2) · 32 = 192 = 3 · 64.
+    let configuration = try Self.configuration(hidden: 1024, inner: 8192, heads: 32, keyValueHeads: 4)
+    #expect(ServingPreflight(configuration, options: QuantizationOptions()).divisions[3].obstacles.isEmpty)
+    // (4 + 2) · 16 = 96.
+    let narrow = try Self.configuration(hidden: 512, inner: 8192, heads: 32, keyValueHeads: 4)
+    #expect(
+      ServingPreflight(narrow, options: QuantizationOptions(groupSize: 64)).divisions[3].obstacles.first
+        == "qkv_proj has 96 output channels on each GPU, not a multiple of 64")
+  }
+
+  @Test(
+    "Each rule is told by its name",
+    arguments: [
+      (QuantizationOptions(bits: 3), "bits must be 4 or 8 (3)"),
+      (QuantizationOptions(isSymmetric: false), "sym must be true (false)"),
+      (QuantizationOptions(groupSize: 256), "group_size must be -1, 32, 64 or 128 (256)"),
+    ])
+  func warnsOfOptions(_ options: QuantizationOptions, _ reason: String) throws {
+    let preflight = ServingPreflight(try Self.qwen2, options: options)
+    #expect(!preflight.isMet)
+    #expect(preflight.warning?.contains(reason) == true, "\(preflight.warning ?? "")")
+    #expect(preflight.rules.count { !$0.isMet } == 1)
+  }
+
+  @Test("SmolLM2's 576 channels are told, with the linears that have them")
+  func warnsOfShapes() throws {
+    let configuration = try Self.configuration(hidden: 576, inner: 1536, heads: 9, keyValueHeads: 3)
+    let preflight = ServingPreflight(configuration, options: QuantizationOptions(groupSize: 64))
+    #expect(
+      preflight.warning
+        == "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: input channels must be multiples of 128 "
+        + "(qkv_proj has 576, o_proj has 576, gate_up_proj has 576)")
+    let whole = ServingPreflight(try Self.qwen2, options: QuantizationOptions(groupSize: nil))
+    #expect(whole.isMet)
+  }
+}
