@@ -37,13 +37,14 @@ let package = Package(
     .target(name: "StrictJSON", swiftSettings: safe),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"], swiftSettings: kernel),
     .target(name: "Checkpoint", dependencies: ["StrictJSON"], swiftSettings: kernel),
-    .target(name: "Tokenization", dependencies: ["StrictJSON", "CPCRE2"]),
+    .target(name: "Patterns", dependencies: ["CPCRE2"]),
+    .target(name: "Tokenization", dependencies: ["StrictJSON", "Patterns"]),
     .target(
       name: "Transformer", dependencies: ["LinearAlgebra", "Checkpoint", "StrictJSON"], swiftSettings: kernel),
     .target(
       name: "Quantization",
       dependencies: [
-        "LinearAlgebra", "Checkpoint", "Tokenization", "Transformer", "StrictJSON",
+        "LinearAlgebra", "Checkpoint", "Tokenization", "Transformer", "Patterns", "StrictJSON",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: kernel),
 
@@ -52,7 +53,9 @@ let package = Package(
       name: "JobStore",
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
-      ], resources: [.embedInCode("Migrations/0001_jobs.sql"), .embedInCode("Migrations/0002_recovery.sql")], swiftSettings: safe),
+      ],
+      resources: ["0001_jobs", "0002_recovery", "0003_modules"].map { .embedInCode("Migrations/\($0).sql") },
+      swiftSettings: safe),
     .target(
       name: "JobRunner",
       dependencies: [
@@ -121,6 +124,7 @@ let package = Package(
       ]),
     .testTarget(name: "gptqd-benchTests", dependencies: ["gptqd-bench", "Transformer", "StrictJSON"]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
+    .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),

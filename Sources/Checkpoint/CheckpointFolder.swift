@@ -11,6 +11,8 @@ public struct CheckpointFolder: Sendable {
   private let opened: [SafetensorsFile]
   /// Which of `opened` holds a tensor.
   private let locations: [ExactString: Int]
+  /// Tensors that are parts of stored ones.
+  private let parts: [ExactString: NamedPart]
 
   private static let singleFile = "model.safetensors"
   private static let indexFile = "model.safetensors.index.json"
@@ -49,7 +51,14 @@ public struct CheckpointFolder: Sendable {
     }
     self.opened = opened
     self.locations = locations
+    parts = [:]
     tensorNames = locations.keys.map(\.string).sorted()
+  }
+
+  init(_ other: CheckpointFolder, parts: [String: NamedPart], names: [String]) {
+    (folder, files, opened, locations) = (other.folder, other.files, other.opened, other.locations)
+    self.parts = Dictionary(uniqueKeysWithValues: parts.map { (ExactString($0.key), $0.value) })
+    tensorNames = names
   }
 
   /// A single file of tensors that has no folder of its own.
@@ -58,6 +67,7 @@ public struct CheckpointFolder: Sendable {
     files = [url.lastPathComponent]
     opened = [file]
     locations = Dictionary(uniqueKeysWithValues: file.tensors.map { (ExactString($0.name), 0) })
+    parts = [:]
     tensorNames = locations.keys.map(\.string).sorted()
   }
 
@@ -86,20 +96,28 @@ public struct CheckpointFolder: Sendable {
     return shards
   }
 
-  public func contains(_ name: String) -> Bool { locations[ExactString(name)] != nil }
+  public func contains(_ name: String) -> Bool { parts[ExactString(name)] != nil || locations[ExactString(name)] != nil }
 
   /// - Throws: `CheckpointError.missingTensor`.
-  public func info(_ name: String) throws(CheckpointError) -> TensorInfo { try file(of: name).info(name) }
+  public func info(_ name: String) throws(CheckpointError) -> TensorInfo {
+    if let part = parts[ExactString(name)] { return part.info }
+    return try file(of: name).info(name)
+  }
 
   /// Lends a tensor's bytes, valid inside `body` only; they may be unaligned for the tensor's type.
   ///
   /// - Throws: `CheckpointError.missingTensor`, and what `body` throws.
   public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-    try file(of: name).withBytes(of: name, body)
+    guard let part = parts[ExactString(name)] else { return try file(of: name).withBytes(of: name, body) }
+    return try file(of: part.tensor).withBytes(of: part.tensor) { try body(UnsafeRawBufferPointer(rebasing: $0[part.bytes])) }
   }
 
   /// Tells the kernel that the tensor's pages needn't stay in memory.
-  public func releaseCachedPages(of name: String) { (try? file(of: name))?.releaseCachedPages(of: name) }
+  public func releaseCachedPages(of name: String) {
+    let part = parts[ExactString(name)]
+    let tensor = part?.tensor ?? name
+    (try? file(of: tensor))?.releaseCachedPages(of: tensor, part?.bytes)
+  }
 
   private func file(of name: String) throws(CheckpointError) -> SafetensorsFile {
     guard let location = locations[ExactString(name)] else { throw .missingTensor(name) }

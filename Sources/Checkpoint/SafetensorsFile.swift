@@ -44,9 +44,12 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// Tells the kernel that the tensor's pages needn't stay in memory.
-  public func releaseCachedPages(of name: String) {
+  ///
+  /// - Parameter bytes: Only these of it.
+  public func releaseCachedPages(of name: String, _ bytes: Range<Int>? = nil) {
     guard let position = positions[ExactString(name)] else { return }
-    mapping.release(offsets[position]..<offsets[position] + tensors[position].byteCount)
+    let bytes = bytes ?? 0..<tensors[position].byteCount
+    mapping.release(offsets[position] + bytes.lowerBound..<offsets[position] + bytes.upperBound)
   }
 
   private func position(of name: String) throws(CheckpointError) -> Int {

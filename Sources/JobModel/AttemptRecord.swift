@@ -15,6 +15,8 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
   public enum Remedy: String, Codable, Sendable, CaseIterable {
     case droppedSamples = "dropped_samples"
     case moreSamples = "more_samples"
+    /// An expert's Hessian was filled up with the inputs of all tokens of its block.
+    case allTokens = "all_tokens"
     case float64
     case damping
     /// The policy of `recovery.on_exhausted`.

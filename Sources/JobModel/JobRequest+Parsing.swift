@@ -17,6 +17,7 @@ extension JobRequest {
       reader.nested("quantization") { QuantizationRequest(reading: &$0, kind: kind) } ?? .defaults(for: kind)
     let damping = reader.nested("damping") { DampingRequest(reading: &$0) } ?? .init()
     let recovery = reader.nested("recovery") { RecoveryRequest(reading: &$0, kind: kind) } ?? .defaults(for: kind)
+    let moe = reader.nested("moe") { MixtureRequest(reading: &$0) }
     let calibration = reader.nested("calibration") { CalibrationRequest(reading: &$0) } ?? nil
     let evaluation = reader.nested("evaluation") { EvaluationRequest(reading: &$0) } ?? nil
     let priority = reader.int("priority", in: -1000...1000) ?? 0
@@ -24,8 +25,8 @@ extension JobRequest {
     let errors = reader.finished()
     guard errors.isEmpty, let model else { throw Problem.invalidRequest(errors) }
     self.init(
-      kind: kind, model: model, quantization: quantization, damping: damping, recovery: recovery, calibration: calibration,
-      evaluation: evaluation, priority: priority)
+      kind: kind, model: model, quantization: quantization, damping: damping, recovery: recovery, moe: moe,
+      calibration: calibration, evaluation: evaluation, priority: priority)
   }
 
   private static func checkData(of kind: Kind, _ method: QuantizationRequest.Method, _ reader: inout RequestReader) {
@@ -35,6 +36,7 @@ extension JobRequest {
         reader.report("calibration", "is missing: method \"gptq\" needs calibration text; only \"rtn\" works without")
       }
     case .layers:
+      if reader.has("moe") { reader.report("moe", "can't go with kind \"layers\": single layers have no experts; leave it out") }
       if reader.has("calibration") {
         reader.report("calibration", "can't go with kind \"layers\": the file brings its own Hessians; leave it out")
       }
@@ -57,10 +59,8 @@ extension QuantizationRequest {
   fileprivate init(reading reader: inout RequestReader, kind: JobRequest.Kind) {
     self = .defaults(for: kind)
     method = reader.choice("method", of: Method.self) ?? method
-    bits = reader.int("bits", in: 2...8) ?? bits
-    if ![2, 3, 4, 8].contains(bits) { reader.report("bits", "must be 2, 3, 4 or 8, is \(bits)") }
-    groupSize = reader.int("group_size", in: -1...(1 << 20)) ?? groupSize
-    if groupSize == 0 { reader.report("group_size", "must be the number of input channels that share a scale, or -1 for all; is 0") }
+    bits = reader.bits() ?? bits
+    groupSize = reader.groupSize() ?? groupSize
     sym = reader.bool("sym") ?? sym
     descAct = reader.bool("desc_act") ?? descAct
     actGroupAware = reader.bool("act_group_aware") ?? !descAct
@@ -70,6 +70,11 @@ extension QuantizationRequest {
     mse = reader.bool("mse") ?? mse
     scaleRefinement = reader.bool("scale_refinement") ?? scaleRefinement
     errorCompensation = reader.double("error_compensation", in: 0...1) ?? errorCompensation
+    lmHead = reader.bool("lm_head") ?? lmHead
+    dynamic = reader.dynamic() ?? dynamic
+    if kind == .layers, lmHead {
+      reader.report("lm_head", "can't be true with kind \"layers\": all layers of the file are quantized; leave it out")
+    }
     if kind == .layers, errorCompensation > 0 {
       reader.report(
         "error_compensation",
@@ -99,6 +104,10 @@ extension RecoveryRequest {
   }
 
   static let noMoreRows = "must be empty with kind \"layers\": the file has no more calibration rows to go on to; leave it out"
+}
+
+extension MixtureRequest {
+  fileprivate init(reading reader: inout RequestReader) { self.init(starved: reader.choice("starved", of: Starved.self) ?? .allTokens) }
 }
 
 extension CalibrationRequest {

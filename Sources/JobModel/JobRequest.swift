@@ -14,6 +14,8 @@ public struct JobRequest: Codable, Sendable, Hashable {
   public var quantization: QuantizationRequest
   public var damping: DampingRequest
   public var recovery: RecoveryRequest
+  /// nil: the defaults, or no mixture of experts.
+  public var moe: MixtureRequest?
   public var calibration: CalibrationRequest?
   public var evaluation: EvaluationRequest?
   /// Higher runs first; equal priorities run in the order of submission.
@@ -21,13 +23,15 @@ public struct JobRequest: Codable, Sendable, Hashable {
 
   public init(
     kind: Kind = .model, model: String, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
-    recovery: RecoveryRequest = .init(), calibration: CalibrationRequest? = nil, evaluation: EvaluationRequest? = nil, priority: Int = 0
+    recovery: RecoveryRequest = .init(), moe: MixtureRequest? = nil, calibration: CalibrationRequest? = nil,
+    evaluation: EvaluationRequest? = nil, priority: Int = 0
   ) {
     self.kind = kind
     self.model = model
     self.quantization = quantization
     self.damping = damping
     self.recovery = recovery
+    self.moe = moe
     self.calibration = calibration
     self.evaluation = evaluation
     self.priority = priority
@@ -68,11 +72,15 @@ public struct QuantizationRequest: Codable, Sendable, Hashable {
   public var scaleRefinement: Bool
   /// Which part of the output error that earlier layers made is compensated; 0: none.
   public var errorCompensation: Double
+  /// Quantize the output head too, where it isn't the embedding.
+  public var lmHead: Bool
+  /// What is different for some modules, in order.
+  public var dynamic: [DynamicRule]
 
   public init(
     method: Method = .gptq, bits: Int = 4, groupSize: Int = 128, sym: Bool = true, descAct: Bool = false,
     actGroupAware: Bool? = nil, dampPercent: Double = 0.01, format: Format = .gptq, mse: Bool = true, scaleRefinement: Bool = true,
-    errorCompensation: Double = 0.5
+    errorCompensation: Double = 0.5, lmHead: Bool = false, dynamic: [DynamicRule] = []
   ) {
     self.method = method
     self.bits = bits
@@ -85,6 +93,8 @@ public struct QuantizationRequest: Codable, Sendable, Hashable {
     self.mse = mse
     self.scaleRefinement = scaleRefinement
     self.errorCompensation = errorCompensation
+    self.lmHead = lmHead
+    self.dynamic = dynamic
   }
 }
 
@@ -122,6 +132,23 @@ public struct RecoveryRequest: Codable, Sendable, Hashable {
     self.escalateSamples = escalateSamples
     self.onExhausted = onExhausted
   }
+}
+
+/// What is done about mixtures of experts.
+public struct MixtureRequest: Codable, Sendable, Hashable {
+  public enum Starved: String, Codable, Sendable, CaseIterable {
+    /// The inputs of all tokens of the block fill the expert's Hessian up.
+    case allTokens = "all_tokens"
+    /// The expert is rounded to nearest; the job is degraded.
+    case rtn
+    /// The expert stays in 16 bits; the job is degraded.
+    case keep
+  }
+
+  /// What becomes of an expert that too few tokens reach, when there are no more calibration sequences.
+  public var starved: Starved
+
+  public init(starved: Starved = .allTokens) { self.starved = starved }
 }
 
 /// The text whose activations the Hessians are made of.

@@ -12,19 +12,23 @@ struct RequestReader {
     self.pointer = pointer
   }
 
-  mutating func report(_ field: String, _ detail: String) {
-    errors.append(.init(pointer: pointer(to: field), detail: detail))
-  }
+  mutating func report(_ field: String, _ detail: String) { report(at: pointer(to: field), detail) }
+
+  /// - Parameter place: JSON pointer.
+  mutating func report(at place: String, _ detail: String) { errors.append(.init(pointer: place, detail: detail)) }
+
+  /// A member that is read elsewhere.
+  mutating func ignore(_ field: String) { known.insert(field) }
 
   /// Whether there is such a member that isn't null.
   func has(_ field: String) -> Bool { object[field].map { !$0.isNull } ?? false }
 
-  private func pointer(to field: String) -> String {
+  func pointer(to field: String) -> String {
     pointer + "/" + field.replacing("~", with: "~0").replacing("/", with: "~1")
   }
 
   /// The member, nil where it is absent or null.
-  private mutating func member(_ field: String) -> JSONValue? {
+  mutating func member(_ field: String) -> JSONValue? {
     known.insert(field)
     return object[field].flatMap { $0.isNull ? nil : $0 }
   }
@@ -113,7 +117,12 @@ struct RequestReader {
   /// Reads the members of an object that this one holds.
   mutating func nested<Value>(_ field: String, _ read: (inout RequestReader) -> Value) -> Value? {
     guard let object = value(field, expected: "an object", \.objectValue) else { return nil }
-    var reader = RequestReader(object, at: pointer(to: field))
+    return merge(RequestReader(object, at: pointer(to: field)), read)
+  }
+
+  /// Reads members through another reader and takes over what it finds wrong.
+  @discardableResult mutating func merge<Value>(_ other: RequestReader, _ read: (inout RequestReader) -> Value) -> Value {
+    var reader = other
     let value = read(&reader)
     errors += reader.finished()
     return value

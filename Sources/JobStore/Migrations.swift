@@ -6,6 +6,7 @@ enum Migrations {
   private static let files: [(name: String, sql: [UInt8])] = [
     ("0001_jobs", PackageResources._001_jobs_sql),
     ("0002_recovery", PackageResources._002_recovery_sql),
+    ("0003_modules", PackageResources._003_modules_sql),
   ]
 
   static var migrator: DatabaseMigrator {

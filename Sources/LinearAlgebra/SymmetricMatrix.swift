@@ -123,6 +123,18 @@ extension SymmetricMatrix {
     }
   }
 
+  /// Adds factor·other.
+  ///
+  /// - Precondition: Both are of one size.
+  public mutating func add(_ other: SymmetricMatrix, times factor: Double) {
+    precondition(other.size == size)
+    other.tiles.withUnsafeBufferPointer { source in
+      tiles.withUnsafeMutableBufferPointer { target in
+        for index in target.indices { target[index] += factor * source[index] }
+      }
+    }
+  }
+
   /// Multiplies every entry.
   public mutating func scale(by factor: Double) {
     withTiles { tile in

@@ -104,6 +104,13 @@ final class ActivationStream {
     }
   }
 
+  /// Lends the hidden states between two blocks.
+  func withHidden<Result>(_ rows: Range<Int>, monitor: ActivationMonitor, _ body: (MatrixView<Float>) throws -> Result) rethrows -> Result {
+    defer { release(rows) }
+    monitor.firstToken = rows.lowerBound
+    return try body(hidden[rows].readOnly)
+  }
+
   /// From one end of a block to the other.
   func pass(_ block: DecoderBlock, _ rows: Range<Int>) {
     defer { release(rows) }

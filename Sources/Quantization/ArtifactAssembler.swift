@@ -30,7 +30,7 @@ public struct ArtifactAssembler {
   ///   - checkCancellation: Called before each tensor.
   public func write(shardLimit: Int, checkCancellation: () throws -> Void) throws {
     try writeTensors(shardLimit: shardLimit, checkCancellation: checkCancellation)
-    let settings = QuantizationSettings(quantizer.options, keeping: try keptLayers())
+    let settings = try QuantizationSettings(quantizer.plan, of: quantizer.configuration, keeping: try keptLayers())
     var configuration = quantizer.configuration.json
     configuration["quantization_config"] = settings.configurationValue
     try write(.object(configuration), to: "config.json")
@@ -85,7 +85,7 @@ public struct ArtifactAssembler {
 
   /// Every tensor of the result: packed ones in place of quantized weights, all else as in the source, sorted by the source's names.
   private func tensors() throws -> [Tensor] {
-    let layers = Dictionary(uniqueKeysWithValues: quantizer.configuration.linears.map { ($0.weight, $0) })
+    let layers = Dictionary(uniqueKeysWithValues: quantizer.layers.map { ($0.name + ".weight", $0) })
     var packed: [Int: [String: TensorInfo]] = [:]
     var tensors: [Tensor] = []
     for name in quantizer.checkpoint.tensorNames {
@@ -109,12 +109,10 @@ public struct ArtifactAssembler {
     return tensors
   }
 
-  /// Layers that stay in the source's precision.
-  private func keptLayers() throws -> [LinearLayer] {
-    try (0..<quantizer.configuration.blockCount).flatMap { block in
-      let packed = Set(try blocks.open(block).tensors.map(\.name))
-      return quantizer.configuration.linears(ofBlock: block).filter { !packed.contains($0.name + ".qweight") }
-    }
+  /// Layers of the job that stay in the source's precision.
+  private func keptLayers() throws -> Set<String> {
+    let packed = Set(try (0..<quantizer.stepCount).flatMap { try blocks.open($0).tensors.map(\.name) })
+    return Set(quantizer.layers.map(\.name).filter { !packed.contains($0 + ".qweight") })
   }
 
   private func shards(of tensors: [Tensor], limit: Int) -> [[Tensor]] {

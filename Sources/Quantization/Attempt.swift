@@ -18,6 +18,8 @@ public struct Attempt: Sendable, Hashable, Codable {
   public enum Remedy: String, Sendable, Codable {
     case droppedSamples = "dropped_samples"
     case moreSamples = "more_samples"
+    /// An expert's Hessian was filled up with the inputs of all tokens of its block.
+    case allTokens = "all_tokens"
     case float64
     case damping
     /// What the policy says about layers that nothing cures.

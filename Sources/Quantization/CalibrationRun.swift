@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import LinearAlgebra
 import Transformer
 
 /// What goes from block to block: the calibration sequences and their activations.
@@ -12,9 +13,10 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   /// Through the blocks as they were; nil where nothing is compensated.
   let original: ActivationStream?
   /// More rows were asked for than the data has.
-  private(set) var dataIsExhausted = false
+  private var dataIsExhausted = false
 
-  private let plan: MemoryPlan
+  private let plan: QuantizationPlan
+  private let memory: MemoryPlan
   private let data: CalibrationData
   private let model: CausalLanguageModel<CheckpointFolder>
   private let recovery: RecoveryPolicy
@@ -29,21 +31,21 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     observer: Observer
   ) throws {
     configuration = quantizer.configuration
+    plan = quantizer.plan
     self.data = data
     self.recovery = recovery
     self.finishedBlocks = finishedBlocks
     self.observer = observer
-    work = WorkEstimate(configuration, options: quantizer.options)
+    work = WorkEstimate(configuration, plan: plan)
     model = try CausalLanguageModel(configuration, from: quantizer.checkpoint)
-    let compensates = quantizer.options.errorCompensation > 0
+    let compensates = plan.base.errorCompensation > 0
     samples = CalibrationSamples(data.initial, holdsOut: compensates)
     let tokens = samples.sequences.tokens.count
-    plan = try MemoryPlan(
-      configuration, options: quantizer.options, samples: samples.count, length: samples.length, recovery: recovery,
-      limit: quantizer.memoryLimit)
-    quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan)
+    memory = try MemoryPlan(
+      configuration, plan: plan, samples: samples.count, length: samples.length, recovery: recovery, limit: quantizer.memoryLimit)
+    quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: memory)
     // Without a held-out sequence nothing shows whether compensation helps.
-    original = compensates && samples.holdsOutSome ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: plan) : nil
+    original = compensates && samples.holdsOutSome ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: memory) : nil
     if compensates, original == nil {
       try observer.warn("error compensation needs at least 2 calibration sequences, one of them to judge it by; it is off")
     }
@@ -61,16 +63,30 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     try observer.beganCountedWork()
     let passed = finishedBlocks.states.count
     guard passed > 0 else { return }
-    try observer.needsMore(Double(passed) * streams * work.forward(tokens: samples.sequences.tokens.count, length: samples.length))
+    try observer.needsMore(streams * work.forward(blocks: 0..<passed, tokens: samples.sequences.tokens.count, length: samples.length))
     try pass(0..<samples.count, through: passed)
   }
 
   /// Token ranges of sequences of one use that are computed at once.
   func passes(_ added: Range<Int>, for use: CalibrationSamples.Use) -> [Range<Int>] {
-    samples.ranges(added, for: use, most: plan.tokensPerPass)
+    samples.ranges(added, for: use, most: memory.tokensPerPass)
   }
 
   private func passes(_ added: Range<Int>) -> [Range<Int>] { passes(added, for: .calibration) + passes(added, for: .heldOut) }
+
+  /// The linears of a stage that are quantized, by the input that they read.
+  func groups(of stage: BlockStage, ofBlock block: Int) -> [[LinearLayer]] { plan.groups(of: stage, ofBlock: block, in: configuration) }
+
+  /// How many of a stage's groups of linears are calibrated at once.
+  func groupsAtOnce(_ groups: [[LinearLayer]]) -> Int { memory.groupsAtOnce(groups, compensates: plan.base.errorCompensation > 0) }
+
+  /// What comes out of the last block is needed.
+  var quantizesHead: Bool { plan.quantizesHead }
+
+  /// Inputs of the output head [rows, hidden size].
+  func finalStates(_ rows: Range<Int>, monitor: ActivationMonitor) -> Matrix<Float> {
+    quantized.withHidden(rows, monitor: monitor) { model.normalize($0, monitor: monitor) }
+  }
 
   /// How many times each activation is computed.
   var streams: Double { original == nil ? 1 : 2 }
@@ -97,7 +113,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
         try observer.checkCancellation()
         quantized.pass(passed.quantized, rows)
         original?.pass(passed.original, rows)
-        try observer.did(work.forward(tokens: rows.count, length: samples.length) * streams)
+        try observer.did(work.forward(block: index, tokens: rows.count, length: samples.length) * streams)
       }
     }
   }
@@ -106,6 +122,21 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   ///
   /// - Returns: The new sequences; none where the policy or the data ends.
   func extend(block: DecoderBlock, original originalBlock: DecoderBlock?, before stage: BlockStage) throws -> Range<Int> {
+    let added = try extend(past: block.index)
+    for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
+      for rows in passes(added) {
+        quantized.advance(to: earlier, block, rows, monitor: nil)
+        if let originalBlock { original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
+        try observer.did(work.preceding(earlier, ofBlock: block.index, tokens: rows.count, length: samples.length) * streams)
+      }
+    }
+    return added
+  }
+
+  /// Goes on to the policy's next number of sequences, which pass the first blocks.
+  ///
+  /// - Returns: The new sequences; none where the policy or the data ends.
+  func extend(past blocks: Int) throws -> Range<Int> {
     let none = samples.count..<samples.count
     guard let count = recovery.escalation.first(where: { $0 > samples.count }) else { return none }
     let sequences = try data.sequences(count)
@@ -114,17 +145,15 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     try quantized.grow(tokens: sequences.tokens.count)
     try original?.grow(tokens: sequences.tokens.count)
     let added = samples.extend(to: sequences)
-    try observer.needsMore(work.extending(samples, by: added, from: block.index))
+    try observer.needsMore(work.extending(samples, by: added, from: blocks))
     try embed(added)
-    try pass(added, through: block.index)
-    for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
-      for rows in passes(added) {
-        quantized.advance(to: earlier, block, rows, monitor: nil)
-        if let originalBlock { original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
-        try observer.did(work.preceding(earlier, tokens: rows.count, length: samples.length) * streams)
-      }
-    }
+    try pass(added, through: blocks)
     return added
+  }
+
+  /// Why `extend` gave nothing.
+  var whyNoMore: String {
+    dataIsExhausted ? "the calibration data has no more rows" : "recovery.escalate_samples allows no more"
   }
 
   /// Drops the sequences whose activations stopped being finite, and notes it in the layer's log.

@@ -15,9 +15,10 @@ public struct DiskEstimate: Sendable, Hashable {
   public init(_ quantizer: ModelQuantizer, spools: Int) throws {
     let source = try quantizer.checkpoint.tensorNames.reduce(0) { $0 + (try quantizer.checkpoint.info($1).byteCount) }
     var (replaced, packed) = (0, 0)
-    for layer in quantizer.configuration.linears {
-      replaced += try quantizer.checkpoint.info(layer.weight).byteCount
-      packed += Self.packedBytes(outputs: layer.outputs, inputs: layer.inputs, quantizer.options)
+    for layer in quantizer.layers {
+      guard let options = quantizer.plan[layer.name] else { continue }
+      replaced += try quantizer.checkpoint.info(layer.name + ".weight").byteCount
+      packed += Self.packedBytes(outputs: layer.outputs, inputs: layer.inputs, options)
     }
     artifact = source - replaced + packed
     peak = artifact + packed + spools

@@ -81,10 +81,11 @@ package struct ErrorCompensation {
 
 extension ErrorCompensation.Form {
   /// Whichever takes less work.
-  init(_ stage: BlockStage, of configuration: ModelConfiguration) {
-    let layers = configuration.linears(ofBlock: 0).filter { $0.stage == stage }
-    let hasOutputs = stage == .mlpOutput && layers.count == 1 && !configuration.biased.contains(layers[0].role)
-    self = hasOutputs && layers[0].outputs < layers[0].inputs ? .outputs : .inputs
+  ///
+  /// Outputs are at hand where the dense MLP's are computed anyway; a bias would be in them.
+  init(_ layer: LinearLayer) {
+    let hasOutputs = layer.role == .down && layer.place.expert == nil && !layer.hasBias
+    self = hasOutputs && layer.outputs < layer.inputs ? .outputs : .inputs
   }
 }
 

@@ -19,7 +19,7 @@ struct FinishedBlocks {
     let stored = Set(file.tensors.map(\.name))
     for layer in configuration.linears(ofBlock: index) where stored.contains(layer.name + ".qweight") {
       let packed = try PackedLayer(layer.name, rows: layer.outputs, columns: layer.inputs, in: file)
-      quantized.replaceWeight(of: layer.role, with: packed.unpacked(format: format).dequantized())
+      quantized.replaceWeight(at: layer.place, with: packed.unpacked(format: format).dequantized())
     }
     return (original, quantized)
   }

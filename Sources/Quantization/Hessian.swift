@@ -22,6 +22,13 @@ public struct HessianAccumulator: Sendable {
   /// Adds the inputs of some tokens.
   public mutating func add(_ inputs: Matrix<Float>) { inputs.withView { add($0) } }
 
+  /// Fills up with tokens of other inputs of the same channels: their mean XᵀX counts as many times as tokens are lacking.
+  mutating func complete(with others: HessianAccumulator, to needed: Int) {
+    guard tokens < needed, others.tokens > 0 else { return }
+    sum.add(others.sum, times: Double(needed - tokens) / Double(others.tokens))
+    tokens = needed
+  }
+
   /// H [n, n].
   public consuming func hessian() -> SymmetricMatrix {
     sum.scale(by: 2 / Double(max(1, tokens)))

@@ -55,37 +55,35 @@ public struct LayerFile: Sendable {
   /// Quantizes every layer and writes it to `blocks`, a file each.
   ///
   /// - Parameters:
-  ///   - recovery: Its escalation has no meaning here: there are no more rows.
+  ///   - plan: Its error compensation has no meaning here: nothing is known of other layers.
+  ///   - recovery: Its escalation has none either: there are no more rows.
   ///   - source: Fingerprint of the file and the options; layers that an earlier run finished with the same are kept.
   public func run(
-    _ options: QuantizationOptions, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, observer: some QuantizationObserver
+    _ plan: QuantizationPlan, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, observer: some QuantizationObserver
   ) throws -> [LayerOutcome] {
-    var options = options
-    options.errorCompensation = 0
-    let solver = LayerSolver(options: options, recovery: recovery, observer: observer)
+    let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
     var states = Array(blocks.finished(source: source).prefix(layers.count))
     for (layer, index) in zip(layers, layers.indices).dropFirst(states.count) {
       try observer.checkCancellation()
       try observer.began(layer)
-      let start = ContinuousClock.now
-      let weight = try matrix("weight", index)
-      let result: LayerResult
-      if options.method == .rtn {
-        let packed = PackedLayer(try roundToNearest(weight, options: options, layer: layer.name), format: options.format)
-        let outcome = LayerOutcome(layer: layer, method: .rtn, seconds: (ContinuousClock.now - start) / .seconds(1))
-        try observer.finished(outcome)
-        result = LayerResult(outcome: outcome, packed: packed)
-      } else {
-        let (hessian, log) = try statistics(index, options: options)
-        let preparation = try solver.prepare(hessian, for: [layer], log: log)
-        result = try solver.quantize(layer, weight, preparation, start: start).result
-      }
+      let result = try quantize(index, solver)
       try observer.did(Self.work(layer))
       let state = BlockFiles.State(source: source, outcomes: [result.outcome], samples: 0, dropped: [], peaks: [:])
       try blocks.write([result], state, block: index)
       states.append(state)
     }
     return states.flatMap(\.outcomes)
+  }
+
+  private func quantize(_ index: Int, _ solver: LayerSolver<some QuantizationObserver>) throws -> LayerResult {
+    let layer = layers[index]
+    guard let options = solver.plan[layer.name] else { return try solver.leaveAlone(layer) }
+    let start = ContinuousClock.now
+    let weight = try matrix("weight", index)
+    guard options.method == .gptq else { return try solver.quantize(whole: weight, of: layer, .rounding, start: start).result }
+    let (hessian, log) = try statistics(index, options: options)
+    let preparation = try solver.prepare(hessian, for: [layer], log: log)
+    return try solver.quantize(whole: weight, of: layer, preparation, start: start).result
   }
 
   /// Floating-point operations of all layers.
@@ -146,7 +144,7 @@ public struct LayerFile: Sendable {
   }
 
   /// Writes the packed layers as one safetensors file, and quantize_config.json.
-  public func writeArtifact(_ options: QuantizationOptions, blocks: BlockFiles, folder target: URL) throws {
+  public func writeArtifact(_ plan: QuantizationPlan, blocks: BlockFiles, folder target: URL) throws {
     try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
     let files = try layers.indices.map { try blocks.open($0) }
     var writer = try SafetensorsWriter(
@@ -155,7 +153,8 @@ public struct LayerFile: Sendable {
       for tensor in file.tensors { try file.withBytes(of: tensor.name) { try writer.write($0, of: tensor.name) } }
     }
     try writer.finish()
-    let settings = QuantizationSettings(options).quantizeConfigValue
+    let kept = zip(layers, files).filter { $1.tensors.isEmpty }.map(\.0.name)
+    let settings = try QuantizationSettings(plan, keeping: kept).quantizeConfigValue
     try DurableFile.write(Data((settings.serialized(indent: 2) + "\n").utf8), to: target.appending(component: "quantize_config.json"))
   }
 }

@@ -23,4 +23,11 @@ public struct LayerIdentity: Sendable, Hashable, Codable {
   public init(_ layer: LinearLayer) {
     self.init(name: layer.name, position: layer.position, block: layer.block, outputs: layer.outputs, inputs: layer.inputs)
   }
+
+  /// The output head, after the last block.
+  public init(outputHeadOf configuration: ModelConfiguration) {
+    self.init(
+      name: configuration.architecture.outputHeadModule, position: configuration.linears.count, block: configuration.blockCount,
+      outputs: configuration.vocabularySize, inputs: configuration.hiddenSize)
+  }
 }

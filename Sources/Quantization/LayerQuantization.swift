@@ -1,18 +1,57 @@
 import LinearAlgebra
 
-/// A linear layer that was quantized, with what it cost.
+/// Rows of a linear layer that were quantized, with what it cost.
 public struct LayerQuantization: Sendable {
   public let layer: QuantizedLayer
-  /// tr((W−Q)·H·(W−Q)ᵀ); W the weights, moved where an earlier error is compensated. nil for methods that have no Hessian.
-  public let loss: Double?
+  public let totals: RowTotals
+}
+
+/// What quantization cost some rows of a layer, and how many of them gained by each optional step.
+public struct RowTotals: Sendable, Hashable {
+  public private(set) var rows = 0
+  /// tr((W−Q)·H·(W−Q)ᵀ); W the weights, moved where an earlier error is compensated.
+  public private(set) var loss = 0.0
+  /// tr(W·H·Wᵀ).
+  private var energy = 0.0
+  /// Rows whose searched scales have the smaller loss.
+  private var searched = 0
+  /// Rows that refined scales made better.
+  private var refined = 0
+  /// Rows that compensation moved, for the better on held-out sequences.
+  private var compensated = 0
+
+  init() {}
+
+  init(_ parts: [RowTotals]) {
+    for part in parts {
+      rows += part.rows
+      loss += part.loss
+      energy += part.energy
+      searched += part.searched
+      refined += part.refined
+      compensated += part.compensated
+    }
+  }
+
+  mutating func add(_ part: QuantizedRows, rows count: Int) {
+    rows += count
+    loss += part.loss
+    energy += part.energy
+    searched += part.searched
+    refined += part.refined
+    compensated += part.compensated
+  }
+
   /// The loss divided by tr(W·H·Wᵀ).
-  public let relativeLoss: Double?
-  /// Part of the rows whose searched scales have the smaller loss; nil where none were searched.
-  public let scaleSearchKept: Double?
-  /// Part of the rows that refined scales made better; nil where none were refined.
-  public let scaleRefinementKept: Double?
-  /// Part of the rows that compensation moved, for the better on held-out sequences; nil where it is off.
-  public let errorCompensationKept: Double?
+  public var relativeLoss: Double { energy > 0 ? loss / energy : 0 }
+
+  /// What each step that was asked for is worth.
+  public func kept(_ options: QuantizationOptions) -> LayerOutcome.Kept {
+    func part(_ count: Int, if isOn: Bool) -> Double? { isOn ? Double(count) / Double(max(1, rows)) : nil }
+    return LayerOutcome.Kept(
+      scaleSearch: part(searched, if: options.searchesScales), scaleRefinement: part(refined, if: options.refinesScales),
+      errorCompensation: part(compensated, if: options.errorCompensation > 0))
+  }
 }
 
 extension DampedHessian {
@@ -61,9 +100,7 @@ extension DampedHessian {
 /// Puts the rows of a layer together.
 private struct LayerAssembly {
   private var layer: QuantizedLayer
-  private let options: QuantizationOptions
-  private var (loss, energy) = (0.0, 0.0)
-  private var (searched, refined, compensated) = (0, 0, 0)
+  private var totals = RowTotals()
 
   init(rows: Int, order: ColumnOrder, options: QuantizationOptions) {
     let entries = rows * order.groups.count
@@ -71,7 +108,6 @@ private struct LayerAssembly {
       rows: rows, columns: order.columns.count, bits: options.bits, codes: [], scales: [Float16](repeating: 0, count: entries),
       zeros: [UInt8](repeating: 0, count: entries), groupIndices: order.groupIndices)
     layer.codes.reserveCapacity(rows * order.columns.count)
-    self.options = options
   }
 
   /// - Parameter range: Follows the rows that were added before.
@@ -83,18 +119,8 @@ private struct LayerAssembly {
         layer.zeros[group * layer.rows + row] = rows.zeros[group * range.count + index]
       }
     }
-    loss += rows.loss
-    energy += rows.energy
-    searched += rows.searched
-    refined += rows.refined
-    compensated += rows.compensated
+    totals.add(rows, rows: range.count)
   }
 
-  var quantization: LayerQuantization {
-    func part(_ rows: Int, if isOn: Bool) -> Double? { isOn ? Double(rows) / Double(max(1, layer.rows)) : nil }
-    return LayerQuantization(
-      layer: layer, loss: loss, relativeLoss: energy > 0 ? loss / energy : 0,
-      scaleSearchKept: part(searched, if: options.searchesScales), scaleRefinementKept: part(refined, if: options.refinesScales),
-      errorCompensationKept: part(compensated, if: options.errorCompensation > 0))
-  }
+  var quantization: LayerQuantization { LayerQuantization(layer: layer, totals: totals) }
 }

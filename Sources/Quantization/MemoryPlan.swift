@@ -9,6 +9,8 @@ public struct MemoryPlan: Sendable, Hashable {
   public let spoolsToDisk: Bool
   /// Tokens that go through a stage at once: enough slices for every core.
   let tokensPerPass: Int
+  /// Bytes of the sums of experts that are calibrated at once; one expert's may be more.
+  private let expertSums: Int
   /// Most bytes that are resident at a time, by this plan.
   public let bytes: Int
   /// Bytes on disk for activations.
@@ -23,33 +25,52 @@ public struct MemoryPlan: Sendable, Hashable {
   ///   - limit: Bytes that may be resident; nil: as many as it takes.
   /// - Throws: `QuantizationError.memoryLimit` where nothing fits.
   public init(
-    _ configuration: ModelConfiguration, options: QuantizationOptions, samples: Int, length: Int, recovery: RecoveryPolicy, limit: Int?
+    _ configuration: ModelConfiguration, plan quantization: QuantizationPlan, samples: Int, length: Int, recovery: RecoveryPolicy,
+    limit: Int?
   ) throws(QuantizationError) {
-    let widest = configuration.linears(ofBlock: 0).reduce(0) { max($0, $1.inputs) }
-    let tokens = length * (samples > 0 ? recovery.samples(from: samples, length: length, widest: widest) : 0)
+    let tokens = length * (samples > 0 ? Self.samples(configuration, samples, length: length, recovery) : 0)
     let slices = TokenSlices(length: length, widest: configuration.intermediateSize)
     let wide = slices.pass
-    func plan(keepsInner: Bool, toDisk: Bool, pass: Int) -> MemoryPlan {
-      let demand = MemoryDemand(configuration, options: options, tokens: tokens, pass: min(pass, tokens), slices: slices)
-      return MemoryPlan(keepsInner: keepsInner, toDisk: toDisk, pass: pass, demand)
+    func plan(keepsInner: Bool, toDisk: Bool, pass: Int, expertSums: Int = 1 << 30) -> MemoryPlan {
+      let demand = MemoryDemand(
+        configuration, plan: quantization, tokens: tokens, pass: min(pass, tokens), slices: slices, expertSums: expertSums)
+      return MemoryPlan(keepsInner: keepsInner, toDisk: toDisk, pass: pass, expertSums: expertSums, demand)
     }
-    let plans = [
-      plan(keepsInner: true, toDisk: false, pass: wide), plan(keepsInner: false, toDisk: false, pass: wide),
-      plan(keepsInner: false, toDisk: true, pass: wide), plan(keepsInner: false, toDisk: true, pass: slices.batch),
-    ]
+    // What is inside experts is computed twice always.
+    let plans =
+      (configuration.experts == nil ? [plan(keepsInner: true, toDisk: false, pass: wide)] : []) + [
+        plan(keepsInner: false, toDisk: false, pass: wide), plan(keepsInner: false, toDisk: true, pass: wide),
+        plan(keepsInner: false, toDisk: true, pass: slices.batch, expertSums: 0),
+      ]
     guard let plan = plans.first(where: { $0.bytes <= limit ?? .max }) else {
       throw .memoryLimit(limit: limit ?? .max, needed: plans[plans.count - 1].bytes)
     }
     self = plan
   }
 
-  private init(keepsInner: Bool, toDisk: Bool, pass: Int, _ demand: MemoryDemand) {
+  private init(keepsInner: Bool, toDisk: Bool, pass: Int, expertSums: Int, _ demand: MemoryDemand) {
     tokensPerPass = pass
+    self.expertSums = expertSums
     let spools = demand.spools + (keepsInner ? demand.innerSpool : 0)
     keepsInnerActivations = keepsInner
     spoolsToDisk = toDisk
     bytes = demand.fixed + (toDisk ? 0 : spools) + (keepsInner ? 0 : demand.innerBatch)
     diskBytes = toDisk ? spools : 0
+  }
+}
+
+extension MemoryPlan {
+  /// Calibration sequences that the job may come to use. Some expert or other is starved with any number.
+  private static func samples(_ configuration: ModelConfiguration, _ initial: Int, length: Int, _ recovery: RecoveryPolicy) -> Int {
+    guard configuration.experts == nil else { return max(initial, recovery.escalation.last ?? 0) }
+    let widest = configuration.linears(ofBlock: 0).reduce(0) { max($0, $1.inputs) }
+    return recovery.samples(from: initial, length: length, widest: widest)
+  }
+
+  /// How many experts' sums are added up at once.
+  func groupsAtOnce(_ groups: [[LinearLayer]], compensates: Bool) -> Int {
+    guard let layer = groups.first?.first else { return 1 }
+    return max(1, expertSums / MemoryDemand.statistics(layer, compensates: compensates))
   }
 }
 
@@ -61,18 +82,20 @@ private struct MemoryDemand {
   let innerSpool: Int
   /// Those of a batch.
   let innerBatch: Int
-  /// All that no plan changes: the block's weights, the largest stage's statistics, a batch's activations, the program.
+  /// All that no plan changes: the program, and the most of what a block or the output head takes: weights, statistics and a
+  /// batch's activations.
   let fixed: Int
 
   /// What the process takes before it has a model, and what the allocator keeps of freed memory.
   private static let program = 192 << 20
 
-  init(_ configuration: ModelConfiguration, options: QuantizationOptions, tokens: Int, pass: Int, slices: TokenSlices) {
-    let isCalibrated = options.method == .gptq
-    let compensates = isCalibrated && options.errorCompensation > 0
+  init(_ configuration: ModelConfiguration, plan: QuantizationPlan, tokens: Int, pass: Int, slices: TokenSlices, expertSums: Int) {
+    let isCalibrated = plan.base.method == .gptq
+    let compensates = isCalibrated && plan.base.errorCompensation > 0
     let streams = compensates ? 2 : 1
     let float = MemoryLayout<Float>.stride
-    let linears = configuration.linears(ofBlock: 0)
+    // Where blocks differ, the one with the most weights.
+    let linears = (0..<configuration.blockCount).map(configuration.linears(ofBlock:)).max { Self.weights($0) < Self.weights($1) } ?? []
     let (queryChannels, keyChannels) = (configuration.queryChannels, configuration.keyChannels)
     let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
     spools = isCalibrated ? streams * tokens * (hidden + queryChannels) * float : 0
@@ -80,23 +103,41 @@ private struct MemoryDemand {
     let batch = min(tokens, slices.batch)
     innerBatch = isCalibrated ? streams * batch * inner * float : 0
 
-    let weights = linears.reduce(0) { $0 + $1.outputs * $1.inputs }
+    let weights = Self.weights(linears)
     let projected = linears.reduce(0) { $1.stage == .mlpInput ? max($0, $1.outputs) : $0 }
     let perCore = slices.slice * (2 * hidden + projected) * float
     let activations = max(batch * streams * hidden, pass * (queryChannels + 2 * keyChannels)) * float + perCore * Cores.perJob
     let stages = linears.map { layer in
-      let square = layer.inputs * layer.inputs
       guard isCalibrated else { return layer.outputs * layer.inputs * 7 }
       // Half a float64 Hessian, what compensation adds up, a factor (a float64 one is tried where float32 fails).
-      let statistics = 4 * square + (compensates ? Self.compensation(layer, .init(layer.stage, of: configuration)) : 0)
-      let factor = 8 * square
+      let single = Self.statistics(layer, compensates: compensates)
+      let gathered = layer.place.expert == nil ? 0 : batch * streams * (hidden + 2 * inner) * float
+      let statistics = (layer.place.expert == nil ? single : max(2 * single, expertSums)) + gathered
+      let factor = 8 * layer.inputs * layer.inputs
       // Weights on their grid, codes while they are put together and packed; the rows that are in work.
-      let result = layer.outputs * layer.inputs * 7 + Cores.perJob * 256 * layer.inputs * float * 12
+      let result = layer.outputs * layer.inputs * 7 + Self.rowsInWork(layer.inputs)
       // The block as it was before quantization; of the layer in work that is counted above.
       let original = compensates ? (weights - layer.outputs * layer.inputs) * float : 0
       return original + statistics + max(factor + result, activations)
     }
-    fixed = Self.program + weights * float + (stages.max() ?? 0)
+    let head = plan.quantizesHead ? Self.head(LayerIdentity(outputHeadOf: configuration), plan) : 0
+    fixed = Self.program + max(weights * float + (stages.max() ?? 0), head)
+  }
+
+  /// The output head's packed parts and what is made of them, its Hessian and factor, and some of its rows with what they become.
+  private static func head(_ layer: LayerIdentity, _ plan: QuantizationPlan) -> Int {
+    let packed = layer.outputs * layer.inputs * (plan[layer.name] ?? plan.base).bits / 8
+    let rows = min(layer.outputs, headRowsAtOnce) * layer.inputs * (MemoryLayout<Float>.stride + 7)
+    return 2 * packed + 12 * layer.inputs * layer.inputs + rows + rowsInWork(layer.inputs)
+  }
+
+  private static func rowsInWork(_ inputs: Int) -> Int { Cores.perJob * 256 * inputs * MemoryLayout<Float>.stride * 12 }
+
+  private static func weights(_ linears: [LinearLayer]) -> Int { linears.reduce(0) { $0 + $1.outputs * $1.inputs } }
+
+  /// Sums over the inputs that a layer reads.
+  static func statistics(_ layer: LinearLayer, compensates: Bool) -> Int {
+    4 * layer.inputs * layer.inputs + (compensates ? compensation(layer, .init(layer)) : 0)
   }
 
   /// Sums over a stage's inputs, held-out inputs, the layer's correlation.

@@ -3,29 +3,44 @@ import Foundation
 import LinearAlgebra
 import Transformer
 
-/// Quantizes a checkpoint block by block; one block's weights are in memory at a time.
+/// Quantizes a checkpoint block by block, and its output head if asked; one block's weights are in memory at a time.
 public struct ModelQuantizer: Sendable {
   public let checkpoint: CheckpointFolder
   public let configuration: ModelConfiguration
-  public let options: QuantizationOptions
+  public let plan: QuantizationPlan
+  /// What a job handles, in the order of computation: the linears of all blocks, and the output head where it is asked for.
+  public let layers: [LayerIdentity]
   /// Bytes that may be resident; nil: as many as it takes.
   public let memoryLimit: Int?
 
   /// Opens a checkpoint in Hugging Face layout and checks that it can be quantized as asked, from its headers alone.
   ///
+  /// - Parameters:
+  ///   - rules: For single modules.
+  ///   - quantizesHead: The output head is quantized too.
   /// - Throws: `ModelError`, `CheckpointError`, `QuantizationError`.
-  public init(model folder: URL, options: QuantizationOptions, memoryLimit: Int? = nil) throws {
+  public init(
+    model folder: URL, options: QuantizationOptions, rules: [ModuleRule] = [], quantizesHead: Bool = false, memoryLimit: Int? = nil
+  ) throws {
     configuration = try ModelConfiguration(folder: folder)
-    checkpoint = try CheckpointFolder(folder)
-    self.options = options
+    if quantizesHead, configuration.tiesEmbeddings { throw QuantizationError.tiedHead }
+    checkpoint = try configuration.separatingExperts(of: CheckpointFolder(folder))
     self.memoryLimit = memoryLimit
-    for layer in configuration.linears {
+    let linears = configuration.linears
+    let head = LayerIdentity(outputHeadOf: configuration)
+    plan = try QuantizationPlan(
+      options, rules: rules, modules: linears.map(\.name) + (quantizesHead ? [head.name] : []), head: quantizesHead ? head.name : nil)
+    layers = linears.map { LayerIdentity($0) } + (plan.quantizesHead ? [head] : [])
+    for layer in linears {
       try checkpoint.requireShape([layer.outputs, layer.inputs], of: layer.weight)
-      if configuration.biased.contains(layer.role) { try checkpoint.requireShape([layer.outputs], of: layer.bias) }
-      try options.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs)
+      if layer.hasBias { try checkpoint.requireShape([layer.outputs], of: layer.bias) }
     }
+    for layer in layers { try plan[layer.name]?.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
     _ = try CausalLanguageModel(configuration, from: checkpoint)
   }
+
+  /// Blocks, and the output head where it is quantized: each is one file when it is done.
+  var stepCount: Int { configuration.blockCount + (plan.quantizesHead ? 1 : 0) }
 
   /// What became of a model.
   public struct Result: Sendable {
@@ -50,8 +65,8 @@ public struct ModelQuantizer: Sendable {
     observer: some QuantizationObserver
   ) throws -> Result {
     try requireFiniteWeights(observer)
-    var states = Array(blocks.finished(source: source).prefix(configuration.blockCount))
-    switch options.method {
+    var states = Array(blocks.finished(source: source).prefix(stepCount))
+    switch plan.base.method {
     case .gptq:
       try quantize(on: calibration, recovery, blocks: blocks, source: source, scratch: scratch, observer: observer, states: &states)
     case .rtn:
@@ -76,14 +91,14 @@ public struct ModelQuantizer: Sendable {
     states: inout [BlockFiles.State]
   ) throws {
     guard let calibration else { throw DatasetError.empty(file: "calibration") }
-    guard states.count < configuration.blockCount else { return }
+    guard states.count < stepCount else { return }
     let finished = FinishedBlocks(
-      checkpoint: checkpoint, configuration: configuration, format: options.format, files: blocks, states: states)
+      checkpoint: checkpoint, configuration: configuration, format: plan.base.format, files: blocks, states: states)
     let run = try CalibrationRun(
       self, data: calibration, recovery: recovery, finishedBlocks: finished, scratch: scratch, observer: observer)
     try run.begin()
-    let solver = LayerSolver(options: options, recovery: recovery, observer: observer)
-    for index in states.count..<configuration.blockCount {
+    let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
+    for index in min(states.count, configuration.blockCount)..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: checkpoint, length: calibration.length)
       releaseBlock(index)
       var quantizer = BlockQuantizer(block, run: run, solver: solver)
@@ -92,31 +107,45 @@ public struct ModelQuantizer: Sendable {
       try blocks.write(results, state, block: index)
       states.append(state)
     }
+    guard plan.quantizesHead else { return }
+    let head = HeadQuantizer(LayerIdentity(outputHeadOf: configuration), checkpoint: checkpoint, run: run, solver: solver)
+    let (result, peaks) = try head.quantize()
+    let state = run.state(source: source, results: [result], peaks: peaks)
+    try blocks.write([result], state, block: configuration.blockCount)
+    states.append(state)
   }
 
-  private func round(
-    blocks: BlockFiles, source: String, observer: some QuantizationObserver, states: inout [BlockFiles.State]
+  private func round<Observer: QuantizationObserver>(
+    blocks: BlockFiles, source: String, observer: Observer, states: inout [BlockFiles.State]
   ) throws {
-    let work = WorkEstimate(configuration, options: options)
+    let work = WorkEstimate(configuration, plan: plan)
+    let solver = LayerSolver(plan: plan, recovery: RecoveryPolicy(), observer: observer)
     try observer.beganCountedWork()
-    for index in states.count..<configuration.blockCount {
-      let results = try configuration.linears(ofBlock: index).map { linear in
-        try observer.checkCancellation()
-        let layer = LayerIdentity(linear)
-        try observer.began(layer)
-        let start = ContinuousClock.now
-        let weight = try checkpoint.matrix(linear.weight, rows: linear.outputs, columns: linear.inputs)
-        let packed = PackedLayer(try roundToNearest(weight, options: options, layer: layer.name), format: options.format)
-        let outcome = LayerOutcome(layer: layer, method: .rtn, seconds: (ContinuousClock.now - start) / .seconds(1))
-        try observer.finished(outcome)
-        try observer.did(work.solve(outputs: linear.outputs, inputs: linear.inputs))
-        return LayerResult(outcome: outcome, packed: packed)
-      }
+    func finish(_ results: [LayerResult]) throws {
       let state = BlockFiles.State(source: source, outcomes: results.map(\.outcome), samples: 0, dropped: [], peaks: [:])
-      try blocks.write(results, state, block: index)
+      try blocks.write(results, state, block: states.count)
       states.append(state)
-      releaseBlock(index)
     }
+    while states.count < configuration.blockCount {
+      let index = states.count
+      try finish(
+        try configuration.linears(ofBlock: index).map { linear in
+          try observer.checkCancellation()
+          let layer = LayerIdentity(linear)
+          try observer.began(layer)
+          guard plan.quantizes(linear) else { return try solver.leaveAlone(layer) }
+          let start = ContinuousClock.now
+          let weight = try checkpoint.matrix(linear.weight, rows: linear.outputs, columns: linear.inputs)
+          defer { checkpoint.releaseCachedPages(of: linear.weight) }
+          let result = try solver.quantize(whole: weight, of: layer, .rounding, start: start).result
+          try observer.did(work.solve(linear))
+          return result
+        })
+    }
+    guard states.count < stepCount else { return }
+    let head = LayerIdentity(outputHeadOf: configuration)
+    try observer.began(head)
+    try finish([try solver.quantizeRows(of: head, .rounding, from: checkpoint, start: .now, work: work.solveHead)])
   }
 
   /// Lets go of the pages that a block's weights were read from.

@@ -59,6 +59,30 @@ public struct PackedLayer: Sendable, Equatable {
       rows: rows, columns: columns, bits: bits, qweight: words, qzeros: zeros, scales: layer.scales, groupIndices: layer.groupIndices)
   }
 
+  /// Rows of one layer, part after part.
+  ///
+  /// - Precondition: All parts have the same columns and groups; but for the last their rows divide by 32.
+  /// - Returns: nil where there are no parts.
+  package init?(joiningRows parts: [PackedLayer]) {
+    guard let first = parts.first else { return nil }
+    guard parts.count > 1 else {
+      self = first
+      return
+    }
+    func joined<Value: BitwiseCopyable>(_ values: KeyPath<PackedLayer, [Value]>, lines: Int) -> [Value] {
+      (0..<lines).flatMap { line in
+        parts.flatMap { part in
+          let width = part[keyPath: values].count / max(1, lines)
+          return part[keyPath: values][line * width..<(line + 1) * width]
+        }
+      }
+    }
+    self.init(
+      rows: parts.reduce(0) { $0 + $1.rows }, columns: first.columns, bits: first.bits,
+      qweight: joined(\.qweight, lines: first.columns * first.bits / 32), qzeros: joined(\.qzeros, lines: first.groupCount),
+      scales: joined(\.scales, lines: first.groupCount), groupIndices: first.groupIndices)
+  }
+
   /// Unpacks codes and zero points.
   public func unpacked(format: QuantizationOptions.Format) -> QuantizedLayer {
     var codes = [UInt8](repeating: 0, count: rows * columns)

@@ -28,14 +28,14 @@ public struct Perplexity: Sendable, Hashable {
     let hidden = try ActivationSpool(
       in: bytes <= Self.inMemory ? nil : scratch, rows: sequences.tokens.count, columns: configuration.hiddenSize)
     for rows in passes { try model.embed(sequences.tokens[rows], into: hidden[rows]) }
-    let work = WorkEstimate(configuration, options: QuantizationOptions(method: .rtn))
+    let work = WorkEstimate(configuration, plan: QuantizationPlan(QuantizationOptions(method: .rtn)))
     for index in 0..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: weights, length: sequences.length)
       for rows in passes {
         try checkCancellation()
         block.forward(hidden[rows])
         hidden.release(rows)
-        try report(work.forward(tokens: rows.count, length: sequences.length))
+        try report(work.forward(block: index, tokens: rows.count, length: sequences.length))
       }
     }
     var sum = 0.0

@@ -15,6 +15,10 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
   case notPositiveDefinite(layer: String, columns: Int, attempts: [Attempt])
   /// A layer file that doesn't hold what layer jobs need.
   case invalidLayerFile(String)
+  /// A pattern of `dynamic`.
+  case invalidRule(String, reason: String)
+  /// The output head can't be quantized: it is the embedding.
+  case tiedHead
   /// Bytes.
   case memoryLimit(limit: Int, needed: Int)
 
@@ -42,6 +46,10 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
     case .notPositiveDefinite(let layer, let columns, let attempts):
       Self.notPositiveDefinite(layer, columns, attempts)
     case .invalidLayerFile(let reason): reason
+    case .invalidRule(let pattern, let reason): "the pattern \"\(pattern)\" \(reason)"
+    case .tiedHead:
+      "lm_head can't be quantized: this model's output head is its embedding (tie_word_embeddings), which stays in 16 bits; "
+        + "leave lm_head out"
     case .memoryLimit(let limit, let needed):
       "the job needs \(needed) bytes (\(Self.gibibytes(needed))) of memory with everything on disk that can be, and may use \(limit): "
         + "raise compute.memory_limit, or ask for shorter sequences, fewer workers or no error compensation"

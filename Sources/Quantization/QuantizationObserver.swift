@@ -39,6 +39,10 @@ public struct LayerOutcome: Sendable, Codable {
 
   public let layer: LayerIdentity
   public let method: Method
+  /// nil where it isn't quantized.
+  public let bits: Int?
+  /// −1: all columns; nil where it isn't quantized.
+  public let groupSize: Int?
   /// Why another method than the one asked for was used; nil where it wasn't.
   public let degradedBy: Attempt.Cause?
   /// nil for methods without a Hessian.
@@ -63,12 +67,14 @@ public struct LayerOutcome: Sendable, Codable {
   }
 
   init(
-    layer: LayerIdentity, method: Method, degradedBy: Attempt.Cause? = nil, damping: Double? = nil, attempts: [Attempt] = [],
-    loss: Double? = nil, relativeLoss: Double? = nil, kept: Kept = Kept(), samples: Int = 0, tokens: Int = 0, deadColumns: Int = 0,
-    seconds: Double
+    layer: LayerIdentity, method: Method, options: QuantizationOptions? = nil, degradedBy: Attempt.Cause? = nil, damping: Double? = nil,
+    attempts: [Attempt] = [], loss: Double? = nil, relativeLoss: Double? = nil, kept: Kept = Kept(), samples: Int = 0, tokens: Int = 0,
+    deadColumns: Int = 0, seconds: Double
   ) {
     self.layer = layer
     self.method = method
+    bits = options?.bits
+    groupSize = options.map { $0.groupSize ?? -1 }
     self.degradedBy = degradedBy
     self.damping = damping
     self.attempts = attempts

@@ -75,6 +75,8 @@ extension LayerOutcome {
       "name": .string(layer.name),
       "shape": .array([.integer(Int64(layer.outputs)), .integer(Int64(layer.inputs))]),
       "method": .string(method.rawValue),
+      "bits": bits.map { .integer(Int64($0)) } ?? .null,
+      "group_size": groupSize.map { .integer(Int64($0)) } ?? .null,
       "degraded_by": degradedBy.map { .string($0.rawValue) } ?? .null,
       "damping": optional(damping),
       "loss": optional(loss),

@@ -5,49 +5,57 @@ import Transformer
 ///
 /// Field names: GPTQModel 7 `QuantizeConfig`, transformers `GPTQConfig`, vLLM `GPTQConfig.from_config`.
 struct QuantizationSettings {
-  private let options: QuantizationOptions
-  private let kept: [LinearLayer]
+  private let plan: QuantizationPlan
+  private let dynamic: JSONObject
+  /// nil: all linears of all blocks are quantized, or a loader that asks for a list can't load them anyway.
+  private let modules: [String]?
+  private let quantizesHead: Bool
 
   /// Version of the engine, part of every artifact.
   static let quantizer = "gptqd:0.1.0"
 
-  /// - Parameter kept: Layers that aren't quantized.
-  init(_ options: QuantizationOptions, keeping kept: [LinearLayer] = []) {
-    self.options = options
-    self.kept = kept
+  /// Of single layers.
+  ///
+  /// - Parameter kept: Modules that aren't quantized.
+  init(_ plan: QuantizationPlan, keeping kept: [String]) throws(QuantizationError) {
+    self.plan = plan
+    dynamic = try LoaderRules(plan, keeping: kept).json
+    modules = nil
+    quantizesHead = false
   }
 
-  /// Patterns of modules that loaders leave alone (GPTQModel's `dynamic`, read by vLLM too), which fuse some of them first.
-  private var dynamic: JSONObject {
-    var patterns = JSONObject()
-    for layer in kept {
-      let fused =
-        switch layer.role {
-        case .query, .key, .value: "qkv_proj"
-        case .gate, .up: "gate_up_proj"
-        case .queryKeyValue, .gateUp, .attentionOutput, .down: ""
-        }
-      let parts = layer.name.split(separator: ".").map(String.init)
-      let prefix = parts.dropLast().joined(separator: "\\.")
-      let names = [parts.last ?? "", fused].filter { !$0.isEmpty }.joined(separator: "|")
-      patterns["-:^" + prefix + "\\.(" + names + ")$"] = .object([:])
+  /// - Parameter kept: Modules that aren't quantized, the output head perhaps among them.
+  init(_ plan: QuantizationPlan, of configuration: ModelConfiguration, keeping kept: Set<String>) throws(QuantizationError) {
+    self.plan = plan
+    dynamic = try LoaderRules(plan, of: configuration, keeping: kept).json
+    let head = configuration.architecture.outputHeadModule
+    quantizesHead = plan.quantizesHead && !kept.contains(head)
+    let keepsAll = kept.subtracting([head]).isEmpty
+    modules =
+      keepsAll || configuration.experts != nil ? nil : Self.modules(of: configuration, without: kept) + (quantizesHead ? [head] : [])
+  }
+
+  /// transformers (optimum's `GPTQQuantizer`) knows no patterns, but quantizes only modules whose names end in one of these.
+  private static func modules(of configuration: ModelConfiguration, without kept: Set<String>) -> [String] {
+    func suffix(_ layer: LinearLayer) -> String { String(layer.name.dropFirst(configuration.architecture.blockPrefix(layer.block).count)) }
+    let linears = configuration.linears
+    let keptSuffixes = Set(linears.filter { kept.contains($0.name) }.map(suffix))
+    var modules: [String] = []
+    for layer in linears where !kept.contains(layer.name) {
+      let name = keptSuffixes.contains(suffix(layer)) ? layer.name : suffix(layer)
+      if !modules.contains(name) { modules.append(name) }
     }
-    return patterns
+    return modules
   }
 
   private var fields: JSONObject {
-    var fields = commonFields
-    if !kept.isEmpty { fields["dynamic"] = .object(dynamic) }
-    return fields
-  }
-
-  private var commonFields: JSONObject {
-    [
+    let options = plan.base
+    var fields: JSONObject = [
       "bits": .integer(Int64(options.bits)),
       "group_size": .integer(Int64(options.groupSize ?? -1)),
       "desc_act": .bool(options.ordering == .descendingActivation),
       "sym": .bool(options.isSymmetric),
-      "lm_head": .bool(false),
+      "lm_head": .bool(quantizesHead),
       "quant_method": .string("gptq"),
       "checkpoint_format": .string(options.format.rawValue),
       "pack_dtype": .string("int32"),
@@ -63,6 +71,9 @@ struct QuantizationSettings {
         "error_compensation": .number(options.errorCompensation),
       ]),
     ]
+    if !dynamic.isEmpty { fields["dynamic"] = .object(dynamic) }
+    if let modules { fields["modules_in_block_to_quantize"] = .array([.array(modules.map(JSONValue.string))]) }
+    return fields
   }
 
   /// `quantization_config` of config.json.

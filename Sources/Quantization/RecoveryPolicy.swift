@@ -9,19 +9,32 @@ public struct RecoveryPolicy: Sendable, Hashable {
     case keep
   }
 
+  /// What becomes of an expert that too few tokens reach, when there are no more calibration sequences.
+  public enum StarvedExpert: String, Sendable, Codable {
+    /// Its Hessian is filled up with the inputs of all tokens of the block.
+    case allTokens = "all_tokens"
+    case rtn, keep
+  }
+
   /// Calibration sequences that a starved layer goes on to, rising.
   public var escalation: [Int]
   public var onExhausted: Exhausted
+  public var starvedExperts: StarvedExpert
   /// Part of the calibration sequences that may be dropped for NaN or infinite activations.
   public static let droppableSamples = 0.01
 
-  public init(escalation: [Int] = [256, 512], onExhausted: Exhausted = .fail) {
+  public init(escalation: [Int] = [256, 512], onExhausted: Exhausted = .fail, starvedExperts: StarvedExpert = .allTokens) {
     self.escalation = escalation
     self.onExhausted = onExhausted
+    self.starvedExperts = starvedExperts
   }
 
   /// Fewer tokens than this make a layer of so many columns starved.
   static func neededTokens(columns: Int) -> Int { 2 * columns }
+
+  static func shortage(tokens: Int, columns: Int) -> String {
+    "\(tokens) tokens for \(columns) columns, \(neededTokens(columns: columns)) are wanted"
+  }
 
   /// Calibration sequences that a job comes to use, where its data has them, because its widest layer is starved with fewer.
   func samples(from initial: Int, length: Int, widest: Int) -> Int {

@@ -1,10 +1,11 @@
 import StrictJSON
 import Transformer
 
-/// Whether a checkpoint meets what vLLM's Marlin kernels ask for.
+/// Whether inference engines take a checkpoint: what vLLM's Marlin kernels ask for, and what transformers can read.
 ///
-/// The rules are those of vLLM's `gptq_marlin.py` and `marlin_utils.py` (`verify_marlin_supported`, `verify_marlin_supports_shape`)
-/// at commit 007d500: they see the linears that vLLM fuses, divided among the GPUs of a tensor-parallel group.
+/// vLLM's rules are those of `gptq_marlin.py` and `marlin_utils.py` (`verify_marlin_supported`, `verify_marlin_supports_shape`,
+/// `check_moe_marlin_supports_layer`) at commit 007d500: they see the linears that vLLM fuses, divided among the GPUs of a
+/// tensor-parallel group. transformers' are those of optimum 2.3 (`GPTQQuantizer.convert_model`).
 public struct ServingPreflight: Sendable, Hashable {
   /// One demand of the kernels and what the checkpoint has.
   public struct Rule: Sendable, Hashable {
@@ -24,59 +25,84 @@ public struct ServingPreflight: Sendable, Hashable {
   public let rules: [Rule]
   /// For 1, 2, 4 and 8 GPUs.
   public let divisions: [Division]
+  /// What keeps transformers from loading the checkpoint; none: it can.
+  public let transformersObstacles: [String]
 
-  private static let bits = [4, 8]
-  private static let groupSizes = [-1, 32, 64, 128]
-  fileprivate static let outputMultiple = 64
-  fileprivate static let inputMultiple = 128
+  private static let bits: Set<Int> = [4, 8]
+  private static let groupSizes: Set<Int> = [-1, 32, 64, 128]
   private static let sizes = [1, 2, 4, 8]
 
-  public init(_ configuration: ModelConfiguration, options: QuantizationOptions) {
-    let groupSize = options.groupSize ?? -1
-    let linears = FusedLinear.all(of: configuration)
-    func multiples(of divisor: Int, _ size: (FusedLinear) -> Int) -> (found: String, isMet: Bool) {
-      let others = linears.filter { size($0) % divisor != 0 }
-      return (
-        others.isEmpty ? "all are" : others.map { "\($0.name) has \(size($0))" }.joined(separator: ", "), others.isEmpty
-      )
+  /// - Parameter kept: Modules that aren't quantized.
+  public init(_ configuration: ModelConfiguration, _ plan: QuantizationPlan, keeping kept: Set<String> = []) {
+    let (linears, mixtures) = ServedLinear.all(of: configuration, plan, keeping: kept)
+    func values(_ name: String, _ required: String, _ value: (ServedLinear) -> String, _ isMet: (ServedLinear) -> Bool) -> Rule {
+      let found = linears.map(value).reduce(into: [String]()) { found, value in if !found.contains(value) { found.append(value) } }
+      return Rule(
+        name: name, required: required, found: found.isEmpty ? "nothing is quantized" : found.joined(separator: ", "),
+        isMet: linears.allSatisfy(isMet))
     }
-    let outputs = multiples(of: Self.outputMultiple, \.outputs)
-    let inputs = multiples(of: Self.inputMultiple, \.inputs)
-    let groups = multiples(of: max(1, groupSize), \.inputs)
+    func channels(_ name: String, _ required: String, _ count: (ServedLinear) -> Int, _ isMet: (ServedLinear) -> Bool) -> Rule {
+      let others = linears.filter { !isMet($0) }
+      return Rule(
+        name: name, required: required,
+        found: others.isEmpty ? "all are" : others.map { "\($0.name) has \(count($0))" }.joined(separator: ", "), isMet: others.isEmpty)
+    }
+    func multiples(_ divisor: (ServedLinear) -> Int) -> String {
+      let divisors = Set(linears.map(divisor)).sorted().map(String.init).joined(separator: " or ")
+      return "multiples of \(divisors)"
+    }
     rules = [
-      Rule(name: "bits", required: "4 or 8", found: "\(options.bits)", isMet: Self.bits.contains(options.bits)),
-      Rule(name: "sym", required: "true", found: "\(options.isSymmetric)", isMet: options.isSymmetric),
-      Rule(name: "group_size", required: "-1, 32, 64 or 128", found: "\(groupSize)", isMet: Self.groupSizes.contains(groupSize)),
+      values("bits", "4 or 8", { "\($0.options.bits)" }, { Self.bits.contains($0.options.bits) }),
+      values("sym", "true", { "\($0.options.isSymmetric)" }, { $0.options.isSymmetric }),
+      values("group_size", "-1, 32, 64 or 128", { "\($0.groupSize)" }, { Self.groupSizes.contains($0.groupSize) }),
+      channels("output channels", multiples(\.outputMultiple), \.outputs) { $0.outputs % $0.outputMultiple == 0 },
+      channels("input channels", multiples(\.inputMultiple), \.inputs) { $0.inputs % $0.inputMultiple == 0 },
+      channels("groups", "input channels are multiples of group_size", \.inputs) { $0.inputs % max(1, $0.groupSize) == 0 },
       Rule(
-        name: "output channels", required: "multiples of \(Self.outputMultiple)", found: outputs.found, isMet: outputs.isMet),
-      Rule(name: "input channels", required: "multiples of \(Self.inputMultiple)", found: inputs.found, isMet: inputs.isMet),
-      Rule(name: "groups", required: "input channels are multiples of group_size", found: groups.found, isMet: groups.isMet),
+        name: "fused modules", required: "parts with the same options", found: mixtures.isEmpty ? "all have" : Self.few(mixtures),
+        isMet: mixtures.isEmpty),
     ]
-    divisions = Self.sizes.map { size in
-      Division(size: size, obstacles: Self.obstacles(configuration, linears, groupSize: groupSize, dividedBy: size))
-    }
+    divisions = Self.sizes.map { Division(size: $0, obstacles: Self.obstacles(configuration, linears, dividedBy: $0)) }
+    transformersObstacles = Self.transformersObstacles(configuration, plan, linears)
   }
 
-  private static func obstacles(
-    _ configuration: ModelConfiguration, _ linears: [FusedLinear], groupSize: Int, dividedBy size: Int
-  ) -> [String] {
+  private static func few(_ modules: [String]) -> String {
+    modules.prefix(3).joined(separator: ", ") + (modules.count > 3 ? " and \(modules.count - 3) more" : "") + " differ"
+  }
+
+  private static func obstacles(_ configuration: ModelConfiguration, _ linears: [ServedLinear], dividedBy size: Int) -> [String] {
     guard configuration.attentionHeads % size == 0 else {
       return ["\(configuration.attentionHeads) attention heads can't be divided by \(size)"]
     }
     let heads = configuration.keyValueHeads
     guard heads % size == 0 || size % heads == 0 else { return ["\(heads) key-value heads can't be divided among \(size)"] }
-    return linears.flatMap { $0.obstacles(groupSize: groupSize, dividedBy: size, configuration) }
+    return linears.flatMap { $0.obstacles(dividedBy: size, configuration) }
+  }
+
+  private static func transformersObstacles(
+    _ configuration: ModelConfiguration, _ plan: QuantizationPlan, _ linears: [ServedLinear]
+  ) -> [String] {
+    var obstacles: [String] = []
+    func differ<Value: Hashable>(_ value: (QuantizationOptions) -> Value) -> Bool { Set(linears.map { value($0.options) }).count > 1 }
+    let fields = [
+      ("bits", differ(\.bits)), ("group_size", differ(\.groupSize)), ("sym", differ(\.isSymmetric)),
+      ("desc_act", differ { $0.ordering == .descendingActivation }),
+    ].filter(\.1).map(\.0)
+    if !fields.isEmpty { obstacles.append("its modules differ in \(fields.joined(separator: ", ")), and transformers reads one choice") }
+    if plan.quantizesHead { obstacles.append("transformers doesn't read a quantized lm_head") }
+    return obstacles
   }
 
   /// The kernels run on one GPU at least.
   public var isMet: Bool { rules.allSatisfy(\.isMet) }
 
-  /// What to tell whoever submits a job; nil where there is nothing to tell.
-  public var warning: String? {
-    let unmet = rules.filter { !$0.isMet }
-    guard !unmet.isEmpty else { return nil }
-    let reasons = unmet.map { "\($0.name) must be \($0.required) (\($0.found))" }.joined(separator: "; ")
-    return "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: " + reasons
+  /// What to tell whoever submits a job.
+  public var warnings: [String] {
+    let unmet = rules.filter { !$0.isMet }.map { "\($0.name) must be \($0.required) (\($0.found))" }
+    let marlin = "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: "
+    let transformers = "transformers won't load this checkpoint, GPTQModel will: "
+    return (unmet.isEmpty ? [] : [marlin + unmet.joined(separator: "; ")])
+      + (transformersObstacles.isEmpty ? [] : [transformers + transformersObstacles.joined(separator: "; ")])
   }
 
   /// As report.json has it.
@@ -97,45 +123,10 @@ public struct ServingPreflight: Sendable, Hashable {
               "obstacles": .array(division.obstacles.map(JSONValue.string)),
             ])
           }),
-      ])
+      ]),
+      "transformers": .object([
+        "met": .bool(transformersObstacles.isEmpty), "obstacles": .array(transformersObstacles.map(JSONValue.string)),
+      ]),
     ])
-  }
-}
-
-/// A linear as vLLM computes it: query, key and value at once, and gate and up.
-private struct FusedLinear {
-  let name: String
-  let outputs: Int
-  let inputs: Int
-  /// Its inputs are divided among GPUs; else its outputs are.
-  let dividesInputs: Bool
-
-  static func all(of configuration: ModelConfiguration) -> [FusedLinear] {
-    let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
-    return [
-      FusedLinear(
-        name: "qkv_proj", outputs: configuration.queryChannels + 2 * configuration.keyChannels, inputs: hidden, dividesInputs: false),
-      FusedLinear(name: "o_proj", outputs: hidden, inputs: configuration.queryChannels, dividesInputs: true),
-      FusedLinear(name: "gate_up_proj", outputs: 2 * inner, inputs: hidden, dividesInputs: false),
-      FusedLinear(name: "down_proj", outputs: hidden, inputs: inner, dividesInputs: true),
-    ]
-  }
-
-  func obstacles(groupSize: Int, dividedBy size: Int, _ configuration: ModelConfiguration) -> [String] {
-    guard (dividesInputs ? inputs : outputs) % size == 0 else { return ["\(name) can't be divided by \(size)"] }
-    var partOutputs = dividesInputs ? outputs : outputs / size
-    let partInputs = dividesInputs ? inputs / size : inputs
-    if name == "qkv_proj", size > configuration.keyValueHeads {
-      // Key and value heads are repeated on several GPUs.
-      partOutputs = configuration.queryChannels / size + 2 * configuration.headSize
-    }
-    func obstacle(_ count: Int, _ channels: String, _ divisor: Int, _ divisorName: String = "") -> String? {
-      guard count % divisor != 0 else { return nil }
-      return "\(name) has \(count) \(channels) channels on each GPU, not a multiple of \(divisorName)\(divisor)"
-    }
-    return [
-      obstacle(partOutputs, "output", ServingPreflight.outputMultiple), obstacle(partInputs, "input", ServingPreflight.inputMultiple),
-      groupSize > 0 && groupSize < inputs ? obstacle(partInputs, "input", groupSize, "group_size ") : nil,
-    ].compactMap { $0 }
   }
 }

@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Synchronization
 
-/// What a block computes, in this order: the places where activations can overflow.
+/// What a model computes, in this order: the places where activations can overflow.
 public enum ActivationOperation: String, Sendable, CaseIterable, Codable {
   case attentionNorm = "attention norm"
   case queries, keys, values
@@ -15,6 +15,8 @@ public enum ActivationOperation: String, Sendable, CaseIterable, Codable {
   case gatedProduct = "gated product"
   case down
   case hiddenAfterMLP = "hidden states after the MLP"
+  /// Input of the output head, after the last block.
+  case finalNorm = "final norm"
 
   /// Place in the order of computation.
   var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
@@ -79,17 +81,17 @@ public final class ActivationMonitor: Sendable {
 
   /// - Parameters:
   ///   - values: [rows, channels].
-  ///   - rows: Tokens, counted from `firstToken`.
-  func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, at rows: Range<Int>) {
-    observe(operation, values, at: rows.lowerBound, scale: 1)
+  ///   - tokens: Of the rows, counted from `firstToken`.
+  func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, at tokens: some RandomAccessCollection<Int>) {
+    observe(operation, values, scale: 1) { tokens[tokens.index(tokens.startIndex, offsetBy: $0)] }
   }
 
   /// - Parameters:
   ///   - scores: Largest magnitude of each token's scores in each head [tokens, heads], from `firstToken` on.
   ///   - scale: By which the products of queries and keys are larger.
-  func observe(scores: MatrixView<Float>, scale: Float) { observe(.attentionScores, scores, at: 0, scale: scale) }
+  func observe(scores: MatrixView<Float>, scale: Float) { observe(.attentionScores, scores, scale: scale) { $0 } }
 
-  private func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, at first: Int, scale: Float) {
+  private func observe(_ operation: ActivationOperation, _ values: MatrixView<Float>, scale: Float, token number: (Int) -> Int) {
     let infinity = Float.infinity.bitPattern
     var peak: UInt32 = 0
     var bad: [Int] = []
@@ -100,7 +102,7 @@ public final class ActivationMonitor: Sendable {
     findings.withLock { findings in
       findings.peaks[operation.order] = max(findings.peaks[operation.order] ?? 0, Float(bitPattern: peak) * scale)
       for row in bad {
-        let (sample, token) = (findings.firstToken + first + row).quotientAndRemainder(dividingBy: length)
+        let (sample, token) = (findings.firstToken + number(row)).quotientAndRemainder(dividingBy: length)
         if let known = findings.nonFinite[sample], (known.operation.order, known.token) <= (operation.order, token) { continue }
         findings.nonFinite[sample] = NonFiniteActivation(
           block: block, operation: operation, sample: sample, token: token,

@@ -15,5 +15,15 @@ extension Architecture {
         modelType: "gemma3_text", readsBiasFields: true, normalizesHeads: true, normalizesOutputs: true, gainOffset: 1,
         scalesEmbeddings: true, tiesEmbeddings: true, activationField: "hidden_activation", activation: .gelu, headSize: 256,
         attentionScalar: 256, windows: .allButEvery(6), rotaryTheta: 1_000_000, localRotaryTheta: 10_000),
+      Architecture(
+        modelType: "mixtral", windows: .everywhere(default: nil), rotaryTheta: 1_000_000,
+        experts: ExpertLayout(
+          module: "block_sparse_moe", gate: "w1", up: "w3", down: "w2", countField: "num_local_experts", sizeField: "intermediate_size",
+          normalizesWeights: true)),
+      Architecture(
+        modelType: "qwen2_moe", biased: [.query, .key, .value], windows: .everywhereIfAsked,
+        experts: ExpertLayout(sharedSizeField: "shared_expert_intermediate_size")),
+      Architecture(
+        modelType: "qwen3_moe", readsBiasFields: true, normalizesHeads: true, windows: .everywhereIfAsked, experts: ExpertLayout()),
     ].map { ($0.modelType, $0) })
 }

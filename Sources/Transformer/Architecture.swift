@@ -34,6 +34,8 @@ public struct Architecture: Sendable, Hashable {
   var rotaryTheta = 10_000.0
   /// Rotary base of blocks with a sliding window; nil: that of all blocks.
   var localRotaryTheta: Double?
+  /// Mixture of experts; nil: dense MLPs.
+  var experts: ExpertLayout?
 
   /// - Throws: `ModelError.unknownModelType` that lists the known ones.
   public static func named(_ modelType: String) throws(ModelError) -> Architecture {
@@ -45,7 +47,8 @@ public struct Architecture: Sendable, Hashable {
   public let embedding = "model.embed_tokens.weight"
   public let finalNorm = "model.norm.weight"
   /// Absent where embeddings are tied.
-  public let outputHead = "lm_head.weight"
+  public var outputHead: String { outputHeadModule + ".weight" }
+  public let outputHeadModule = "lm_head"
 
   public func blockPrefix(_ block: Int) -> String { "model.layers.\(block)." }
   /// Norm before attention, below the block's prefix.
@@ -59,16 +62,6 @@ public struct Architecture: Sendable, Hashable {
   /// Norms of each head's queries and keys, where there are any.
   var headNorms: (query: String, key: String)? {
     normalizesHeads ? ("self_attn.q_norm.weight", "self_attn.k_norm.weight") : nil
-  }
-
-  /// The linears that read a stage's input; they share its Hessian.
-  func linears(of stage: BlockStage) -> [LinearRole] {
-    switch stage {
-    case .attentionInput: fusesProjections ? [.queryKeyValue] : [.query, .key, .value]
-    case .attentionOutput: [.attentionOutput]
-    case .mlpInput: fusesProjections ? [.gateUp] : [.gate, .up]
-    case .mlpOutput: [.down]
-    }
   }
 }
 
@@ -86,6 +79,8 @@ enum WindowRule: Sendable, Hashable {
   case everywhere(default: Int?)
   /// If `use_sliding_window`: as `layer_types` says, or from block `max_window_layers` on.
   case whereAsked
+  /// If `use_sliding_window`: as `layer_types` says, or all.
+  case everywhereIfAsked
   /// As `layer_types` says, or all but every `sliding_window_pattern`-th, by default as said.
   case allButEvery(Int)
 }

@@ -43,10 +43,11 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
   /// The last block's output, normalized as the output projection reads it.
   ///
   /// - Parameter hidden: [tokens, hidden size].
-  public func normalize(_ hidden: MatrixView<Float>) -> Matrix<Float> {
+  public func normalize(_ hidden: MatrixView<Float>, monitor: ActivationMonitor? = nil) -> Matrix<Float> {
     Matrix(rows: hidden.rows, columns: hidden.columns) { result in
       forEachSlice(of: hidden.rows, length: Self.tokensAtOnce) { rows in
         normalizeRows(hidden[rows: rows], gain: finalNorm, epsilon: configuration.normEpsilon, into: result[rows: rows])
+        monitor?.observe(.finalNorm, result[rows: rows].readOnly, at: rows)
       }
     }
   }

@@ -91,6 +91,14 @@ struct ConfigurationFields {
     return strings
   }
 
+  /// An array of positions.
+  func indices(_ name: String, below limit: Int) throws(ModelError) -> [Int] {
+    guard let value = member(name) else { return [] }
+    let indices = value.arrayValue?.compactMap(\.intValue).filter { (0..<limit).contains($0) } ?? []
+    guard value.arrayValue?.count == indices.count else { throw invalid(name, "integers from 0 to \(limit - 1)", value) }
+    return indices
+  }
+
   func nested(_ name: String) throws(ModelError) -> ConfigurationFields? {
     guard let value = member(name) else { return nil }
     guard let object = value.objectValue else { throw invalid(name, "an object", value) }

@@ -8,13 +8,15 @@ import LinearAlgebra
 /// their quantized versions.
 public struct DecoderBlock: Sendable {
   public let index: Int
-  public private(set) var linears: [LinearRole: Linear]
+  public private(set) var linears: [LinearPlace: Linear]
   private let norms: BlockNorms
   private let activation: Activation
+  /// nil: the MLP is dense.
+  let router: ExpertRouter?
   private let rotary: RotaryEmbedding
   private let attention: CausalAttention
   private let length: Int
-  private let slices: TokenSlices
+  let slices: TokenSlices
 
   /// Reads the block's weights.
   ///
@@ -27,31 +29,38 @@ public struct DecoderBlock: Sendable {
     slices = TokenSlices(length: length, widest: configuration.intermediateSize)
     norms = try BlockNorms(prefix, of: configuration, from: source)
     activation = configuration.activation
+    router = try configuration.experts(ofBlock: index).flatMap { experts in
+      try configuration.architecture.experts.map {
+        try ExpertRouter(prefix, experts, $0, hiddenSize: configuration.hiddenSize, from: source)
+      }
+    }
     rotary = RotaryEmbedding(configuration.rotary(ofBlock: index), positions: length, headSize: configuration.headSize)
     attention = CausalAttention(
       heads: configuration.attentionHeads, keyValueHeads: configuration.keyValueHeads, headSize: configuration.headSize,
       scale: configuration.attentionScale, cap: configuration.scoreCap, window: configuration.window(ofBlock: index))
     linears = [:]
     for layer in configuration.linears(ofBlock: index) {
-      linears[layer.role] = Linear(
+      linears[layer.place] = Linear(
         weight: try source.matrix(layer.weight, rows: layer.outputs, columns: layer.inputs),
-        bias: configuration.biased.contains(layer.role) ? try source.vector(layer.bias, count: layer.outputs) : nil)
+        bias: layer.hasBias ? try source.vector(layer.bias, count: layer.outputs) : nil)
     }
   }
 
-  /// - Precondition: `role` is one of the block's linears and `weight` has its shape.
-  public mutating func replaceWeight(of role: LinearRole, with weight: Matrix<Float>) {
-    let previous = self[role]
+  /// - Precondition: `place` is that of one of the block's linears and `weight` has its shape.
+  public mutating func replaceWeight(at place: LinearPlace, with weight: Matrix<Float>) {
+    let previous = self[place]
     precondition(previous.weight.rows == weight.rows && previous.weight.columns == weight.columns)
-    linears[role] = Linear(weight: weight, bias: previous.bias)
+    linears[place] = Linear(weight: weight, bias: previous.bias)
   }
 
-  public subscript(role: LinearRole) -> Linear {
-    guard let linear = linears[role] else { preconditionFailure("block \(index) has no \(role)") }
+  public subscript(place: LinearPlace) -> Linear {
+    guard let linear = linears[place] else { preconditionFailure("block \(index) has no \(place)") }
     return linear
   }
 
-  /// Channels of the MLP's inner activations.
+  public subscript(role: LinearRole) -> Linear { self[LinearPlace(role)] }
+
+  /// Channels of a dense MLP's inner activations.
   public var intermediateSize: Int { self[.down].weight.columns }
 
   /// Input of query, key and value.
@@ -91,7 +100,7 @@ public struct DecoderBlock: Sendable {
       slices.forEach(of: hidden.rows) { rows in
         withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
           attentionInput(hidden[rows: rows], into: input, rows, nil)
-          if let fused = linears[.queryKeyValue] {
+          if let fused = linears[LinearPlace(.queryKeyValue)] {
             fused(input.readOnly, into: projected[rows: rows])
           } else {
             self[.query](input.readOnly, into: queries[rows: rows])
@@ -144,10 +153,18 @@ public struct DecoderBlock: Sendable {
   ) {
     self[role](x, into: projected)
     monitor?.observe(projection, projected.readOnly, at: rows)
+    addOutput(projected.readOnly, of: role, to: hidden, sum, rows, monitor)
+  }
+
+  /// Adds what attention or the MLP gives, normalized where the architecture does so.
+  private func addOutput(
+    _ projected: MatrixView<Float>, of role: LinearRole, to hidden: MutableMatrixView<Float>, _ sum: ActivationOperation,
+    _ rows: Range<Int>, _ monitor: ActivationMonitor?
+  ) {
     if let gain = norms.output(of: role) {
-      norms.normalize(projected.readOnly, gain, addingTo: hidden)
+      norms.normalize(projected, gain, addingTo: hidden)
     } else {
-      add(projected.readOnly, to: hidden)
+      add(projected, to: hidden)
     }
     monitor?.observe(sum, hidden.readOnly, at: rows)
   }
@@ -182,26 +199,40 @@ public struct DecoderBlock: Sendable {
   private func mlpOutput(
     _ hidden: MatrixView<Float>, into result: MutableMatrixView<Float>, _ rows: Range<Int>, _ monitor: ActivationMonitor?
   ) {
-    let fused = linears[.gateUp]
-    let inner = result.columns
     withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
       mlpInput(hidden, into: input, rows, nil)
-      withScratchMatrix(rows: rows.count, columns: fused == nil ? inner : 2 * inner) { projected in
-        // Apart, the gate is computed where its product goes.
-        let all = 0..<rows.count
-        let gate = fused == nil ? result : projected[rows: all, columns: 0..<inner]
-        let up = fused == nil ? projected : projected[rows: all, columns: inner..<2 * inner]
-        if let fused {
-          fused(input.readOnly, into: projected)
-        } else {
-          self[.gate](input.readOnly, into: gate)
-          self[.up](input.readOnly, into: up)
-        }
-        monitor?.observe(.gate, gate.readOnly, at: rows)
-        monitor?.observe(.up, up.readOnly, at: rows)
-        multiply(activation, of: gate.readOnly, by: up.readOnly, into: result)
-        monitor?.observe(.gatedProduct, result.readOnly, at: rows)
+      gatedProduct(nil, input.readOnly, into: result, rows, monitor)
+    }
+  }
+
+  /// The activated gate times up, on the calling thread.
+  ///
+  /// - Parameters:
+  ///   - expert: nil: of a dense MLP.
+  ///   - input: Of gate and up [tokens, hidden size].
+  ///   - result: [tokens, inner channels].
+  ///   - tokens: Numbers of the rows, for the monitor.
+  func gatedProduct(
+    _ expert: Expert?, _ input: MatrixView<Float>, into result: MutableMatrixView<Float>, _ tokens: some RandomAccessCollection<Int>,
+    _ monitor: ActivationMonitor?
+  ) {
+    let fused = linears[LinearPlace(.gateUp, of: expert)]
+    let inner = result.columns
+    withScratchMatrix(rows: input.rows, columns: fused == nil ? inner : 2 * inner) { projected in
+      // Apart, the gate is computed where its product goes.
+      let all = 0..<input.rows
+      let gate = fused == nil ? result : projected[rows: all, columns: 0..<inner]
+      let up = fused == nil ? projected : projected[rows: all, columns: inner..<2 * inner]
+      if let fused {
+        fused(input, into: projected)
+      } else {
+        self[LinearPlace(.gate, of: expert)](input, into: gate)
+        self[LinearPlace(.up, of: expert)](input, into: up)
       }
+      monitor?.observe(.gate, gate.readOnly, at: tokens)
+      monitor?.observe(.up, up.readOnly, at: tokens)
+      multiply(activation, of: gate.readOnly, by: up.readOnly, into: result)
+      monitor?.observe(.gatedProduct, result.readOnly, at: tokens)
     }
   }
 
@@ -236,10 +267,23 @@ public struct DecoderBlock: Sendable {
   ///
   /// - Parameter hidden: [tokens, hidden size].
   public func addMLP(to hidden: MutableMatrixView<Float>, monitor: ActivationMonitor? = nil) {
+    if let router { return addExperts(router, to: hidden, monitor) }
     slices.forEach(of: hidden.rows) { rows in
       withScratchMatrix(rows: rows.count, columns: intermediateSize) { inner in
         mlpOutput(hidden[rows: rows].readOnly, into: inner, rows, nil)
         addProjection(.down, of: inner.readOnly, to: hidden[rows: rows], .down, .hiddenAfterMLP, rows, monitor)
+      }
+    }
+  }
+
+  private func addExperts(_ router: ExpertRouter, to hidden: MutableMatrixView<Float>, _ monitor: ActivationMonitor?) {
+    slices.forEach(of: hidden.rows) { rows in
+      withScratchMatrix(rows: rows.count, columns: hidden.columns) { input in
+        mlpInput(hidden[rows: rows].readOnly, into: input, rows, nil)
+        withScratchMatrix(rows: rows.count, columns: hidden.columns) { output in
+          computeExperts(router, input.readOnly, into: output, first: rows.lowerBound, monitor)
+          addOutput(output.readOnly, of: .down, to: hidden[rows: rows], .hiddenAfterMLP, rows, monitor)
+        }
       }
     }
   }

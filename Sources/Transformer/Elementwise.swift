@@ -91,3 +91,25 @@ func add(_ y: MatrixView<Float>, to x: MutableMatrixView<Float>) {
     }
   }
 }
+
+/// Softmax in place.
+func softmax(_ row: UnsafeMutablePointer<Float>, count: Int) {
+  var highest = FloatLanes(repeating: -.infinity)
+  forEachLanes(count) { offset, valid in
+    let values = (row + offset).lanes(valid, padding: -.infinity)
+    highest.replace(with: values, where: values .> highest)
+  }
+  let maximum = highest.max()
+  var sums = FloatLanes.zero
+  forEachLanes(count) { offset, valid in
+    var values = FloatLanes.exponential((row + offset).lanes(valid) - maximum)
+    if valid < FloatLanes.laneCount { for lane in valid..<FloatLanes.laneCount { values[lane] = 0 } }
+    sums += values
+    (row + offset).store(values, valid)
+  }
+  let factor = 1 / sums.sum()
+  forEachLanes(count) { offset, valid in (row + offset).store((row + offset).lanes(valid) * factor, valid) }
+}
+
+/// 1 / (1 + e^−x).
+func sigmoid(_ x: Float) -> Float { 1 / (1 + FloatLanes.exponential(FloatLanes(repeating: -x))[0]) }

@@ -33,9 +33,11 @@ public enum LinearRole: String, Sendable, Hashable, CaseIterable {
   }
 
   /// Output and input channels.
-  public func shape(in configuration: ModelConfiguration) -> (outputs: Int, inputs: Int) {
+  ///
+  /// - Parameter inner: Inner channels of the MLP that it may be of.
+  func shape(in configuration: ModelConfiguration, inner: Int) -> (outputs: Int, inputs: Int) {
     let (queries, keys) = (configuration.queryChannels, configuration.keyChannels)
-    let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+    let hidden = configuration.hiddenSize
     return switch self {
     case .query: (queries, hidden)
     case .key, .value: (keys, hidden)
@@ -61,28 +63,62 @@ public struct LinearLayer: Sendable, Hashable {
   public let position: Int
   public let block: Int
   public let stage: BlockStage
-  public let role: LinearRole
+  public let place: LinearPlace
   /// Output channels: rows of the weight.
   public let outputs: Int
   /// Input channels: columns of the weight.
   public let inputs: Int
+  public let hasBias: Bool
+  /// Which part of the tokens it computes; an expert's if routing is even.
+  public let share: Double
 
+  public var role: LinearRole { place.role }
   public var weight: String { name + ".weight" }
   public var bias: String { name + ".bias" }
 }
 
 extension ModelConfiguration {
-  /// The linears of a block in the order in which they are computed.
+  /// The linears of a block in the order in which they are quantized; those that read a common input follow each other.
   public func linears(ofBlock block: Int) -> [LinearLayer] {
-    let roles = BlockStage.allCases.flatMap { stage in architecture.linears(of: stage).map { (stage: stage, role: $0) } }
-    return roles.enumerated().map { index, place in
-      let shape = place.role.shape(in: self)
+    let first = firstPosition(ofBlock: block)
+    let prefix = architecture.blockPrefix(block)
+    return places(ofBlock: block).enumerated().map { index, entry in
+      let (stage, place) = entry
+      let inner = place.expert.flatMap { expert in experts?.intermediateSize(of: expert) } ?? intermediateSize
+      let shape = place.role.shape(in: self, inner: inner)
+      let expertName = place.expert.flatMap { architecture.experts?.moduleName(place.role, of: $0) }
       return LinearLayer(
-        name: architecture.blockPrefix(block) + place.role.moduleName, position: block * roles.count + index, block: block,
-        stage: place.stage, role: place.role, outputs: shape.outputs, inputs: shape.inputs)
+        name: prefix + (expertName ?? place.role.moduleName), position: first + index, block: block, stage: stage, place: place,
+        outputs: shape.outputs, inputs: shape.inputs, hasBias: biased.contains(place.role),
+        share: place.expert.flatMap { experts?.share(of: $0) } ?? 1)
     }
   }
 
   /// Every linear that a job quantizes, block after block.
   public var linears: [LinearLayer] { (0..<blockCount).flatMap(linears(ofBlock:)) }
+
+  /// The linears of a stage that read a common input share its Hessian: one group, or one for each expert.
+  package func inputGroups(of stage: BlockStage, ofBlock block: Int) -> [[LinearLayer]] {
+    linears(ofBlock: block).filter { $0.stage == stage }.reduce(into: []) { groups, layer in
+      if groups.last?.last?.place.expert == layer.place.expert, !groups.isEmpty {
+        groups[groups.count - 1].append(layer)
+      } else {
+        groups.append([layer])
+      }
+    }
+  }
+
+  private func places(ofBlock block: Int) -> [(stage: BlockStage, place: LinearPlace)] {
+    let fuses = architecture.fusesProjections
+    let attention: [LinearRole] = fuses ? [.queryKeyValue] : [.query, .key, .value]
+    let owners = experts(ofBlock: block)?.experts.map(Expert?.some) ?? [nil]
+    return attention.map { (.attentionInput, LinearPlace($0)) } + [(.attentionOutput, LinearPlace(.attentionOutput))]
+      + owners.flatMap { owner in (fuses ? [LinearRole.gateUp] : [.gate, .up]).map { (.mlpInput, LinearPlace($0, of: owner)) } }
+      + owners.map { (.mlpOutput, LinearPlace(.down, of: $0)) }
+  }
+
+  private func firstPosition(ofBlock block: Int) -> Int {
+    guard let sparse = experts?.sparseBlocks else { return block * places(ofBlock: block).count }
+    return sparse.indices.prefix(block).reduce(0) { $0 + places(ofBlock: $1).count }
+  }
 }

@@ -20,7 +20,9 @@ public struct ModelConfiguration: Sendable {
   public let tiesEmbeddings: Bool
   public let architecture: Architecture
   /// Linears that have a bias.
-  public let biased: Set<LinearRole>
+  let biased: Set<LinearRole>
+  /// nil: all MLPs are dense.
+  public let experts: ExpertConfiguration?
   /// What products of queries and keys are multiplied by.
   let attentionScale: Float
   /// c of c·tanh(x/c), which bounds attention scores; nil: unbounded.
@@ -80,6 +82,8 @@ public struct ModelConfiguration: Sendable {
     attentionScale = Float(1 / (scalar ?? Double(headSize)).squareRoot())
     scoreCap = try fields.cap("attn_logit_softcapping", default: architecture.scoreCap)
     logitCap = try fields.cap("final_logit_softcapping", default: architecture.logitCap)
+    let blocks = blockCount
+    experts = try architecture.experts.map { layout throws(ModelError) in try fields.experts(layout, blockCount: blocks) }
     windows = try fields.windows(architecture.windows, blockCount: blockCount)
     (rotary, localRotary) = try fields.rotary(architecture, headSize: headSize, maximumPositions: maximumPositions)
   }
@@ -91,6 +95,16 @@ public struct ModelConfiguration: Sendable {
   /// What embeddings are multiplied by.
   var embeddingScale: Float { architecture.scalesEmbeddings ? Float(hiddenSize).squareRoot() : 1 }
 
+  /// The experts of a block; nil: its MLP is dense.
+  public func experts(ofBlock block: Int) -> ExpertConfiguration? { experts.flatMap { $0.sparseBlocks[block] ? $0 : nil } }
+
+  /// Modules of a block that decide which experts compute a token; they are never quantized.
+  package func gates(ofBlock block: Int) -> [String] {
+    guard let layout = architecture.experts, let experts = experts(ofBlock: block) else { return [] }
+    let gates = [layout.router] + (experts.sharedIntermediateSize == nil ? [] : [layout.sharedGate])
+    return gates.map { architecture.blockPrefix(block) + $0 }
+  }
+
   /// Tokens that a block's queries attend to, themselves among them; nil: all before.
   func window(ofBlock block: Int) -> Int? { windows[block] }
 
@@ -100,6 +114,7 @@ public struct ModelConfiguration: Sendable {
 extension ConfigurationFields {
   fileprivate func biased(_ architecture: Architecture) throws(ModelError) -> Set<LinearRole> {
     var biased = architecture.biased
+    if gives("qkv_bias"), try !bool("qkv_bias", default: true) { biased.subtract([.query, .key, .value]) }
     for (field, isOfAttention) in [("attention_bias", true), ("mlp_bias", false)] where try bool(field, default: false) {
       guard architecture.readsBiasFields else {
         throw .unsupported(field: field, value: "true", advice: "only this family's usual biases are")
@@ -142,6 +157,10 @@ extension ConfigurationFields {
       guard try bool("use_sliding_window", default: false), let window = try optionalCount("sliding_window") else { return all }
       let first = try optionalCount("max_window_layers", from: 0) ?? 28
       let slides = try slidingBlocks(count: blockCount) ?? all.indices.map { $0 >= first }
+      return slides.map { $0 ? window : nil }
+    case .everywhereIfAsked:
+      guard try bool("use_sliding_window", default: false), let window = try optionalCount("sliding_window") else { return all }
+      let slides = try slidingBlocks(count: blockCount) ?? all.map { _ in true }
       return slides.map { $0 ? window : nil }
     case .allButEvery(let period):
       // transformers 4.57 writes its own field with an underscore.

@@ -14,6 +14,14 @@ package struct RequestOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Search each group's scale for the least weighted error.") var mse: Bool?
   @Flag(inversion: .prefixedNo, help: "Adjust the scales once the codes are fixed.") var scaleRefinement: Bool?
   @Option(help: "Part of the earlier layers' output error that is compensated, 0 to 1.") var errorCompensation: Double?
+  @Flag(inversion: .prefixedNo, help: "Quantize the output head too.") var lmHead: Bool?
+  @Option(
+    help: ArgumentHelp(
+      "What is different for some modules, as JSON: {\"-:REGEX\": {}, \"+:REGEX\": {\"bits\": 8}}. -: leaves modules in 16 bits.",
+      valueName: "json"), transform: Self.json)
+  var dynamic: JSONValue?
+  @Option(help: "What becomes of experts that few tokens reach: all_tokens (calibrated on the others' too), rtn or keep.")
+  var starvedExperts: String?
   @OptionGroup var recovery: RecoveryOptions
   @Option(help: "Dataset whose activations the Hessians are made of.") var calibration: String?
   @Option(help: "Calibration sequences.") var samples: Int?
@@ -34,6 +42,7 @@ package struct RequestOptions: ParsableArguments {
       ("sym", sym.map(JSONValue.bool)), ("desc_act", descAct.map(JSONValue.bool)), ("act_group_aware", actGroupAware.map(JSONValue.bool)),
       ("format", format.map(JSONValue.string)), ("mse", mse.map(JSONValue.bool)),
       ("scale_refinement", scaleRefinement.map(JSONValue.bool)), ("error_compensation", errorCompensation.map(JSONValue.number)),
+      ("lm_head", lmHead.map(JSONValue.bool)), ("dynamic", dynamic),
     ])
     for (key, value) in request["quantization"]?.objectValue?.members.map({ $0 }) ?? [] { quantization[key] = value }
     let calibration = JSONObject(given: [
@@ -46,10 +55,19 @@ package struct RequestOptions: ParsableArguments {
     ])
     request["kind"] = kind.map(JSONValue.string)
     request["quantization"] = quantization.valueIfAny
+    request["moe"] = JSONObject(given: [("starved", starvedExperts.map(JSONValue.string))]).valueIfAny
     request["calibration"] = calibration.valueIfAny
     request["evaluation"] = evaluation.valueIfAny
     request["priority"] = Self.integer(priority)
     return request
+  }
+
+  private static func json(_ text: String) throws -> JSONValue {
+    do {
+      return try JSONValue(parsing: Array(text.utf8))
+    } catch {
+      throw ValidationError("is not JSON: \(error)")
+    }
   }
 
   private static func integer(_ value: Int?) -> JSONValue? { value.map { .integer(Int64($0)) } }

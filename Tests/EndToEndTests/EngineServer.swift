@@ -14,8 +14,12 @@ struct EngineServer: Sendable {
   var datasets: URL { folder.appending(component: "datasets") }
 
   /// A golden Qwen2 checkpoint of 3 blocks without tokenizer; data of token ids.
-  static let tinyModel = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "TransformerTests/Fixtures/models/qwen2")
+  static let tinyModel = goldenModel("qwen2")
+
+  static func goldenModel(_ name: String) -> URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "TransformerTests/Fixtures/models/\(name)")
+  }
 
   /// Runs `body` with a daemon that is stopped afterwards.
   ///
@@ -62,10 +66,10 @@ struct EngineServer: Sendable {
     }
   }
 
-  static func copyModel(to folder: URL) throws {
+  static func copyModel(_ model: URL = tinyModel, to folder: URL) throws {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for name in ["config.json", "model.safetensors", "generation_config.json"] {
-      try Data(contentsOf: tinyModel.appending(component: name)).write(to: folder.appending(component: name))
+      try Data(contentsOf: model.appending(component: name)).write(to: folder.appending(component: name))
     }
   }
 

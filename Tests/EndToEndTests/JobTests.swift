@@ -43,7 +43,7 @@ import gptqctl
       let written = try JSONValue(parsing: Array(Data(contentsOf: output.appending(component: "report.json"))))
       let marlin = try #require(written["serving"]?["vllm_marlin"])
       #expect(marlin["met"]?.boolValue == false)
-      #expect(marlin["rules"]?.arrayValue?.count == 6)
+      #expect(marlin["rules"]?.arrayValue?.count == 7)
       #expect(marlin["tensor_parallel"]?.arrayValue?.map { $0["size"]?.intValue } == [1, 2, 4, 8])
 
       let layers = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(first.id)/layers").data
@@ -60,6 +60,57 @@ import gptqctl
       #expect(second.result?.files == first.result?.files)
       let work = server.folder.appending(path: "data/work")
       #expect(try FileManager.default.contentsOfDirectory(atPath: work.path).isEmpty)
+    }
+  }
+
+  @Test("Rules for modules and a quantized head go through the daemon: layers, config.json, warnings and refusals")
+  func choosesByModule() async throws {
+    try await EngineServer.run { server in
+      let choices =
+        #", "lm_head": true, "dynamic": {"+:.*down_proj": {"bits": 8, "group_size": -1}, "-:.*layers\\.1\\.": {}, "+:nothing": {}}"#
+      let job = try await server.ended(server.submit(Self.request(choices)).id)
+      #expect(job.status == .succeeded && !job.degraded, "\(job.error?.detail ?? "")")
+      #expect(job.warnings.contains { $0.contains("\"+:nothing\"") && $0.contains("has no effect") })
+      #expect(job.warnings.contains { $0.contains("transformers won't load this checkpoint") })
+      let layers = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(job.id)/layers").data
+      #expect(layers.count == 22 && layers.last?.name == "lm_head")
+      for layer in layers {
+        let isKept = layer.name.contains("layers.1.")
+        #expect(layer.state == .done && layer.method == (isKept ? .keep : .gptq))
+        #expect(layer.bits == (isKept ? nil : layer.name.hasSuffix("down_proj") ? 8 : 4))
+        #expect(layer.groupSize == (isKept ? nil : layer.name.hasSuffix("down_proj") ? -1 : 32))
+      }
+      let config = try await server.client.send("GET", "/v1/jobs/\(job.id)/artifacts/config.json").body
+      let settings = try #require(JSONValue(parsing: Array(config))["quantization_config"])
+      #expect(settings["lm_head"] == true)
+      #expect(settings["dynamic"]?.objectValue?.keys == [#"-:.*layers\.1\."#, "+:.*down_proj", "+:nothing"])
+
+      let again = try await server.client.get(Job.self, "/v1/jobs/\(job.id)")
+      #expect(again.request.quantization.dynamic.map(\.pattern) == ["+:.*down_proj", #"-:.*layers\.1\."#, "+:nothing"])
+      let refused = try await server.refusal(Self.request(#", "dynamic": {"+:(": {}}"#))
+      #expect(refused?.errors?.map(\.pointer) == ["/quantization/dynamic"])
+      #expect(refused?.detail.contains(#"the pattern "+:(" is not a regular expression"#) == true, "\(refused?.detail ?? "")")
+      let slow = try await server.refusal(Self.request(#", "dynamic": {"+:(.*)*\\d$": {}}"#))
+      #expect(slow?.detail.contains("takes too long") == true, "\(slow?.detail ?? "")")
+    }
+  }
+
+  @Test("Mixtures of experts go through the daemon; starved ones are told")
+  func quantizesExperts() async throws {
+    try await EngineServer.run { server in
+      try EngineServer.copyModel(EngineServer.goldenModel("qwen3-moe"), to: server.models.appending(component: "moe"))
+      let request = """
+        {"model": "moe", "quantization": {"group_size": 32}, "recovery": {"escalate_samples": []},
+         "calibration": {"dataset": "ids", "samples": 2, "sequence_length": 64}}
+        """
+      let job = try await server.ended(server.submit(request).id)
+      #expect(job.status == .succeeded, "\(job.error?.detail ?? "")")
+      let layers = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(job.id)/layers").data
+      #expect(layers.allSatisfy { $0.state == .done && $0.method == .gptq })
+      let attempts = try await server.client.get(APIList<AttemptRecord>.self, "/v1/jobs/\(job.id)/attempts").data
+      let completed = Set(attempts.filter { $0.cause == .starved && $0.remedy == .allTokens }.map(\.layer))
+      #expect(!completed.isEmpty && completed.allSatisfy { $0.contains(".mlp.experts.") })
+      #expect(completed.allSatisfy { layer in job.warnings.contains { $0.hasPrefix(layer + " is starved") } })
     }
   }
 

@@ -29,7 +29,10 @@ import Testing
   @Test("A request survives being stored")
   func roundTrips() throws {
     let request = JobRequest(
-      model: "m", quantization: QuantizationRequest(bits: 3, groupSize: -1, descAct: true, format: .gptqV2),
+      model: "m",
+      quantization: QuantizationRequest(
+        bits: 3, groupSize: -1, descAct: true, format: .gptqV2, lmHead: true,
+        dynamic: [DynamicRule(pattern: "+:.*\\.z_A", bits: 8, dampPercent: 0.5), DynamicRule(pattern: "-:.*a")]),
       calibration: CalibrationRequest(dataset: "d", samples: 7, sequenceLength: 99, seed: 5), evaluation: EvaluationRequest(dataset: "e"),
       priority: -3)
     let data = try APICoding.encode(request)

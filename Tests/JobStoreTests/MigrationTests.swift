@@ -31,6 +31,7 @@ import Testing
     #expect(succeeded.request.recovery == .init(escalateSamples: [], onExhausted: .fail))
     let quantization = QuantizationRequest(bits: 3, dampPercent: 0.02, mse: false, scaleRefinement: false, errorCompensation: 0)
     #expect(succeeded.request.quantization == quantization)
+    #expect(!succeeded.request.quantization.lmHead && succeeded.request.quantization.dynamic.isEmpty)
     #expect(succeeded.request.calibration == .init(dataset: "wiki", samples: 64, sequenceLength: 512, seed: 9))
     #expect(succeeded.report?.degradedLayers.isEmpty == true)
     #expect(succeeded.report?.perplexityAfter == 12.75)

@@ -10,23 +10,36 @@ import Transformer
 /// int32 words; weight = scale·(code − zero), where format `gptq` stores zero − 1.
 struct IndependentReader: TensorSource {
   private let folder: CheckpointFolder
-  private let bits: Int
+  private let settings: JSONValue
   private let zeroOffset: Int
 
   init(_ folder: URL) throws {
     self.folder = try CheckpointFolder(folder)
     let json = try JSONValue(parsing: Array(Data(contentsOf: folder.appending(component: "config.json"))))
-    let settings = json["quantization_config"]
-    bits = settings?["bits"]?.intValue ?? 0
-    zeroOffset = settings?["checkpoint_format"]?.stringValue == "gptq" ? 1 : 0
+    settings = json["quantization_config"] ?? .null
+    zeroOffset = settings["checkpoint_format"]?.stringValue == "gptq" ? 1 : 0
   }
+
+  /// vLLM's `get_dynamic_override`: the first pattern that matches from the start of the name.
+  ///
+  /// - Returns: nil: the module isn't quantized.
+  func options(of module: String) throws -> JSONObject? {
+    for (pattern, options) in settings["dynamic"]?.objectValue?.members.map({ ($0.key, $0.value) }) ?? [] {
+      let expression = pattern.hasPrefix("-:") || pattern.hasPrefix("+:") ? String(pattern.dropFirst(2)) : pattern
+      guard try Regex(expression).prefixMatch(in: module) != nil else { continue }
+      return pattern.hasPrefix("-:") ? nil : options.objectValue
+    }
+    return [:]
+  }
+
+  private func bits(of module: String) throws -> Int { try (options(of: module)?["bits"] ?? settings["bits"])?.intValue ?? 0 }
 
   func contains(_ name: String) -> Bool { folder.contains(name) || folder.contains(module(name) + ".qweight") }
 
   func shape(of name: String) throws -> [Int] {
     guard !folder.contains(name) else { return try folder.info(name).shape }
     let packed = try folder.info(module(name) + ".qweight").shape
-    return [packed[1], packed[0] * 32 / bits]
+    return [packed[1], packed[0] * 32 / (try bits(of: module(name)))]
   }
 
   func readRows(_ rows: Range<Int>, of name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
@@ -34,6 +47,7 @@ struct IndependentReader: TensorSource {
     let shape = try shape(of: name)
     let (outputs, inputs) = (shape[0], shape[1])
     let module = module(name)
+    let bits = try bits(of: module)
     let codes: [UInt32] = try values(module + ".qweight")
     let zeros: [UInt32] = try values(module + ".qzeros")
     let scales: [Float16] = try values(module + ".scales")
@@ -43,8 +57,8 @@ struct IndependentReader: TensorSource {
       for column in 0..<inputs {
         let group = Int(groups[column])
         // Words of a column of qweight are `outputs` apart; those of a row of qzeros follow each other.
-        let code = field(column) { codes[$0 * outputs + row] }
-        let zero = field(row) { zeros[group * outputs * bits / 32 + $0] } + zeroOffset
+        let code = Self.field(column, bits) { codes[$0 * outputs + row] }
+        let zero = Self.field(row, bits) { zeros[group * outputs * bits / 32 + $0] } + zeroOffset
         buffer[index] = Float(scales[group * outputs + row]) * Float(code - zero)
         index += 1
       }
@@ -52,7 +66,7 @@ struct IndependentReader: TensorSource {
   }
 
   /// The number at a position of a bit stream.
-  private func field(_ position: Int, _ word: (Int) -> UInt32) -> Int {
+  private static func field(_ position: Int, _ bits: Int, _ word: (Int) -> UInt32) -> Int {
     (0..<bits).reduce(0) { value, bit in
       let place = position * bits + bit
       return value | Int(word(place / 32) >> UInt32(place % 32) & 1) << bit

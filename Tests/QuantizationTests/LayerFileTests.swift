@@ -7,7 +7,7 @@ import Testing
 /// Layer jobs, and the rows of NUMERICS section 7 that concern the Hessian.
 @Suite struct LayerFileTests {
   private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/solver")
-  private let options = QuantizationOptions(groupSize: 8, ordering: .none)
+  private let options = QuantizationOptions(groupSize: 8, ordering: .none, errorCompensation: 0)
 
   private func write(_ tensors: [(name: String, matrix: Matrix<Float>)], to folder: URL, metadata: [String: String] = [:]) throws -> URL {
     let file = folder.appending(component: "captured.safetensors")
@@ -34,9 +34,9 @@ import Testing
     let folder = try TemporaryFolder()
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
     let layers = try LayerFile(file)
-    let outcomes = try layers.run(options, recovery: recovery, blocks: blocks, source: "test", observer: observer)
+    let outcomes = try layers.run(QuantizationPlan(options), recovery: recovery, blocks: blocks, source: "test", observer: observer)
     let artifact = folder.url.appending(component: "artifact")
-    try layers.writeArtifact(options, blocks: blocks, folder: artifact)
+    try layers.writeArtifact(QuantizationPlan(options), blocks: blocks, folder: artifact)
     return (outcomes, try SafetensorsFile(artifact.appending(component: "model.safetensors")))
   }
 
@@ -78,7 +78,7 @@ import Testing
     options.damping = 0
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
     let outcomes = try LayerFile(file).run(
-      options, recovery: RecoveryPolicy(), blocks: blocks, source: "test", observer: RecordingObserver())
+      QuantizationPlan(options), recovery: RecoveryPolicy(), blocks: blocks, source: "test", observer: RecordingObserver())
     #expect(outcomes[0].attempts.filter { $0.detail == nil }.first?.precision == .float32)
     #expect(outcomes[0].attempts.last?.precision == .float64)
   }

@@ -16,7 +16,8 @@ import Transformer
 
   private func plan(_ configuration: ModelConfiguration, samples: Int = 128, limit: Int?) throws -> MemoryPlan {
     try MemoryPlan(
-      configuration, options: QuantizationOptions(groupSize: 128), samples: samples, length: 2048, recovery: RecoveryPolicy(), limit: limit)
+      configuration, plan: QuantizationPlan(QuantizationOptions(groupSize: 128)), samples: samples, length: 2048,
+      recovery: RecoveryPolicy(), limit: limit)
   }
 
   @Test("With less memory, more is computed twice and more is on disk; then the least that is needed is told")
@@ -65,7 +66,8 @@ import Transformer
     var limits: [Int?] = [nil]
     func plan(_ limit: Int?) throws -> MemoryPlan {
       try MemoryPlan(
-        configuration, options: options, samples: rows.count, length: rows[0].count, recovery: RecoveryPolicy(escalation: []), limit: limit)
+        configuration, plan: QuantizationPlan(options), samples: rows.count, length: rows[0].count,
+        recovery: RecoveryPolicy(escalation: []), limit: limit)
     }
     while let next = try? plan((limits.last ?? nil).map { try plan($0).bytes - 1 } ?? plan(nil).bytes - 1) { limits.append(next.bytes) }
     #expect(limits.count >= 3)

@@ -25,7 +25,7 @@ import Transformer
     ])
   func writesWhatItSolved(_ options: QuantizationOptions) throws {
     let run = try QuantizationRun(Self.tinyModel, options: options, calibration: Self.tinySequences)
-    let result = try QuantizedCheckpoint(run.artifact, options: options)
+    let result = try QuantizedCheckpoint(run.artifact, format: options.format)
     let source = run.quantizer.checkpoint
     for outcome in run.outcomes {
       let name = outcome.layer.name + ".weight"
@@ -97,9 +97,9 @@ import Transformer
 
     let run = try QuantizationRun(Self.demoModel, options: gptq, calibration: calibration)
     let before = try perplexity(run.quantizer.checkpoint, run.quantizer.configuration, heldOut)
-    let after = try perplexity(QuantizedCheckpoint(run.artifact, options: gptq), run.quantizer.configuration, heldOut)
+    let after = try perplexity(QuantizedCheckpoint(run.artifact, format: gptq.format), run.quantizer.configuration, heldOut)
     let rounded = try QuantizationRun(Self.demoModel, options: rtn, calibration: nil)
-    let afterRounding = try perplexity(QuantizedCheckpoint(rounded.artifact, options: rtn), run.quantizer.configuration, heldOut)
+    let afterRounding = try perplexity(QuantizedCheckpoint(rounded.artifact, format: rtn.format), run.quantizer.configuration, heldOut)
     // transformers 5.23 gives 20.3841 for this text (shared/peers/perplexity.py).
     #expect(abs(before - 20.3841) < 0.001)
     #expect(after / before < 1.02)
@@ -116,7 +116,7 @@ import Transformer
   @Test("Progress counts exactly the work that was announced")
   func countsWork() throws {
     let run = try QuantizationRun(Self.tinyModel, options: QuantizationOptions(groupSize: 32), calibration: Self.tinySequences)
-    let announced = try WorkEstimate(run.quantizer.configuration, options: run.quantizer.options).quantization(Self.tinySequences.initial)
+    let announced = try WorkEstimate(run.quantizer.configuration, plan: run.quantizer.plan).quantization(Self.tinySequences.initial)
     #expect(abs(run.observer.work / announced - 1) < 1e-9)
     #expect(run.outcomes.map(\.layer.position) == Array(0..<21))
   }

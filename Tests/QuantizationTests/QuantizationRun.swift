@@ -16,12 +16,15 @@ struct QuantizationRun {
 
   @discardableResult
   init(
-    _ model: URL, options: QuantizationOptions, calibration: CalibrationData?, recovery: RecoveryPolicy = RecoveryPolicy(escalation: []),
-    memoryLimit: Int? = nil, shardLimit: Int = 1 << 30, observer: RecordingObserver = RecordingObserver(), folder: TemporaryFolder? = nil
+    _ model: URL, options: QuantizationOptions, calibration: CalibrationData?, rules: [ModuleRule] = [],
+    quantizesHead: Bool = false, recovery: RecoveryPolicy = RecoveryPolicy(escalation: []), memoryLimit: Int? = nil,
+    shardLimit: Int = 1 << 30,
+    observer: RecordingObserver = RecordingObserver(), folder: TemporaryFolder? = nil
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
     self.observer = observer
-    quantizer = try ModelQuantizer(model: model, options: options, memoryLimit: memoryLimit)
+    quantizer = try ModelQuantizer(
+      model: model, options: options, rules: rules, quantizesHead: quantizesHead, memoryLimit: memoryLimit)
     artifact = self.folder.url.appending(component: "artifact")
     let blocks = try BlockFiles(in: self.folder.url.appending(component: "blocks"))
     result = try quantizer.run(
@@ -38,22 +41,29 @@ final class RecordingObserver: QuantizationObserver {
   private(set) var attempts: [(layer: String, attempt: Attempt)] = []
   private(set) var warnings: [String] = []
   private(set) var work = 0.0
+  /// Beyond what was announced at first.
+  private(set) var moreWork = 0.0
   private let cancelAfterLayers: Int
+  private let cancelAt: String?
   private let cures: [String: KnownCure]
 
-  init(cancelAfterLayers: Int = .max, cures: [String: KnownCure] = [:]) {
+  /// - Parameter cancelAt: Name of the layer whose beginning stops the run.
+  init(cancelAfterLayers: Int = .max, cancelAt: String? = nil, cures: [String: KnownCure] = [:]) {
     self.cancelAfterLayers = cancelAfterLayers
+    self.cancelAt = cancelAt
     self.cures = cures
   }
 
-  func began(_ layer: LayerIdentity) {}
+  func began(_ layer: LayerIdentity) throws {
+    if layer.name == cancelAt { throw QuantizationCancelled() }
+  }
   func tried(_ attempt: Attempt, for layer: LayerIdentity, loss: Double?) { attempts.append((layer.name, attempt)) }
   func finished(_ outcome: LayerOutcome) { finished.append(outcome) }
   func warn(_ message: String) { warnings.append(message) }
   func knownCure(for layer: LayerIdentity) -> KnownCure? { cures[layer.name] }
   func beganCountedWork() {}
   func did(_ flops: Double) { work += flops }
-  func needsMore(_ flops: Double) {}
+  func needsMore(_ flops: Double) { moreWork += flops }
 
   func checkCancellation() throws {
     if finished.count >= cancelAfterLayers { throw QuantizationCancelled() }
@@ -80,9 +90,13 @@ enum TinyModel {
 
   /// Writes the model with changed weights.
   ///
-  /// - Parameter change: Gets each tensor's name and values, row after row.
-  static func write(to folder: URL, as type: ScalarType = .float32, _ change: (String, inout [Float]) -> Void) throws {
-    let source = try CheckpointFolder(Self.folder)
+  /// - Parameters:
+  ///   - model: Another one.
+  ///   - change: Gets each tensor's name and values, row after row.
+  static func write(
+    _ model: URL = Self.folder, to folder: URL, as type: ScalarType = .float32, _ change: (String, inout [Float]) -> Void
+  ) throws {
+    let source = try CheckpointFolder(model)
     let tensors = try source.tensorNames.map { name in
       var values = try source.floats(name)
       change(name, &values)
@@ -99,6 +113,6 @@ enum TinyModel {
     }
     try writer.finish()
     try FileManager.default.copyItem(
-      at: Self.folder.appending(component: "config.json"), to: folder.appending(component: "config.json"))
+      at: model.appending(component: "config.json"), to: folder.appending(component: "config.json"))
   }
 }

@@ -19,9 +19,9 @@ import Transformer
 
   @Test("Qwen2-7B runs on one, two and four GPUs; on eight not, for its 28 heads")
   func qwen2() throws {
-    let preflight = ServingPreflight(try Self.qwen2, options: QuantizationOptions())
+    let preflight = ServingPreflight(try Self.qwen2, QuantizationPlan(QuantizationOptions()))
     #expect(preflight.isMet)
-    #expect(preflight.warning == nil)
+    #expect(preflight.warnings.isEmpty)
     #expect(preflight.divisions.map(\.size) == [1, 2, 4, 8])
     #expect(preflight.divisions.map { $0.obstacles.isEmpty } == [true, true, true, false])
     #expect(preflight.divisions[3].obstacles == ["28 attention heads can't be divided by 8"])
@@ -30,7 +30,7 @@ import Transformer
   @Test("Qwen2.5-0.5B: 14 heads on two GPUs leave 448 inputs of o_proj, no multiple of 128")
   func smallQwen() throws {
     let configuration = try Self.configuration(hidden: 896, inner: 4864, heads: 14, keyValueHeads: 2)
-    let preflight = ServingPreflight(configuration, options: QuantizationOptions(groupSize: 128))
+    let preflight = ServingPreflight(configuration, QuantizationPlan(QuantizationOptions(groupSize: 128)))
     #expect(preflight.isMet)
     #expect(
       preflight.divisions[1].obstacles == [
@@ -43,11 +43,11 @@ import Transformer
   func repeatsHeads() throws {
     // 8 GPUs: 4 of 32 heads each, and one of the 4 key heads on two GPUs; (4 + 2) · 32 = 192 = 3 · 64.
     let configuration = try Self.configuration(hidden: 1024, inner: 8192, heads: 32, keyValueHeads: 4)
-    #expect(ServingPreflight(configuration, options: QuantizationOptions()).divisions[3].obstacles.isEmpty)
+    #expect(ServingPreflight(configuration, QuantizationPlan(QuantizationOptions())).divisions[3].obstacles.isEmpty)
     // (4 + 2) · 16 = 96.
     let narrow = try Self.configuration(hidden: 512, inner: 8192, heads: 32, keyValueHeads: 4)
     #expect(
-      ServingPreflight(narrow, options: QuantizationOptions(groupSize: 64)).divisions[3].obstacles.first
+      ServingPreflight(narrow, QuantizationPlan(QuantizationOptions(groupSize: 64))).divisions[3].obstacles.first
         == "qkv_proj has 96 output channels on each GPU, not a multiple of 64")
   }
 
@@ -59,21 +59,73 @@ import Transformer
       (QuantizationOptions(groupSize: 256), "group_size must be -1, 32, 64 or 128 (256)"),
     ])
   func warnsOfOptions(_ options: QuantizationOptions, _ reason: String) throws {
-    let preflight = ServingPreflight(try Self.qwen2, options: options)
+    let preflight = ServingPreflight(try Self.qwen2, QuantizationPlan(options))
     #expect(!preflight.isMet)
-    #expect(preflight.warning?.contains(reason) == true, "\(preflight.warning ?? "")")
+    #expect(preflight.warnings.first?.contains(reason) == true, "\(preflight.warnings)")
     #expect(preflight.rules.count { !$0.isMet } == 1)
+  }
+
+  private static func plan(_ configuration: ModelConfiguration, _ rules: [ModuleRule], head: String? = nil) throws -> QuantizationPlan {
+    try QuantizationPlan(
+      QuantizationOptions(), rules: rules, modules: configuration.linears.map(\.name) + (head.map { [$0] } ?? []), head: head)
+  }
+
+  @Test("Modules that vLLM joins must be alike, which is told with their names")
+  func warnsOfMixtures() throws {
+    let configuration = try Self.qwen2
+    let mixed = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("-:.*k_proj")]))
+    #expect(mixed.rules.last?.found == "model.layers.0.self_attn.qkv_proj differ")
+    #expect(mixed.warnings.count == 1 && mixed.transformersObstacles.isEmpty)
+    let whole = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("-:.*self_attn")]))
+    #expect(whole.isMet && whole.warnings.isEmpty)
+  }
+
+  @Test("transformers reads one choice for all modules, and no quantized head")
+  func warnsOfTransformers() throws {
+    let configuration = try Self.qwen2
+    let rules = [QuantizationPlanTests.rule("+:.*down_proj", bits: 8, groupSize: 64, isSymmetric: true, ordersByActivation: true)]
+    let preflight = ServingPreflight(configuration, try Self.plan(configuration, rules, head: "lm_head"))
+    #expect(preflight.isMet)
+    #expect(
+      preflight.transformersObstacles == [
+        "its modules differ in bits, group_size, desc_act, and transformers reads one choice",
+        "transformers doesn't read a quantized lm_head",
+      ])
+    #expect(preflight.warnings.count == 1 && preflight.warnings[0].contains("transformers won't load this checkpoint"))
+  }
+
+  @Test("Experts have rules of their own: Qwen3-30B-A3B runs on four GPUs; on eight not, for its four key-value heads' size")
+  func experts() throws {
+    func preflight(inner: Int) throws -> ServingPreflight {
+      let configuration = try ModelConfiguration([
+        "model_type": "qwen3_moe", "hidden_size": 2048, "intermediate_size": 6144, "moe_intermediate_size": .integer(Int64(inner)),
+        "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": true, "num_hidden_layers": 1, "num_attention_heads": 32,
+        "num_key_value_heads": 4, "head_dim": 128, "vocab_size": 1000, "max_position_embeddings": 1024,
+      ])
+      return ServingPreflight(configuration, QuantizationPlan(QuantizationOptions()))
+    }
+    let published = try preflight(inner: 768)
+    #expect(published.isMet)
+    #expect(published.divisions.map { $0.obstacles.isEmpty } == [true, true, false, false])
+    // 768 / 4 = 192 = 3 · 64, but no multiple of 128.
+    #expect(published.divisions[2].obstacles == ["experts' down_proj has 192 input channels on each GPU, not a multiple of group_size 128"])
+    let narrow = try preflight(inner: 96)
+    #expect(
+      narrow.rules.filter { !$0.isMet }.map(\.found) == [
+        "experts' gate_up_proj has 192", "experts' down_proj has 96", "experts' down_proj has 96",
+      ])
   }
 
   @Test("SmolLM2's 576 channels are told, with the linears that have them")
   func warnsOfShapes() throws {
     let configuration = try Self.configuration(hidden: 576, inner: 1536, heads: 9, keyValueHeads: 3)
-    let preflight = ServingPreflight(configuration, options: QuantizationOptions(groupSize: 64))
+    let preflight = ServingPreflight(configuration, QuantizationPlan(QuantizationOptions(groupSize: 64)))
     #expect(
-      preflight.warning
-        == "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: input channels must be multiples of 128 "
-        + "(qkv_proj has 576, o_proj has 576, gate_up_proj has 576)")
-    let whole = ServingPreflight(try Self.qwen2, options: QuantizationOptions(groupSize: nil))
+      preflight.warnings == [
+        "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: input channels must be multiples of 128 "
+          + "(qkv_proj has 576, o_proj has 576, gate_up_proj has 576)"
+      ])
+    let whole = ServingPreflight(try Self.qwen2, QuantizationPlan(QuantizationOptions(groupSize: nil)))
     #expect(whole.isMet)
   }
 }

@@ -18,6 +18,10 @@ import gptqctl
         "m --method gptq --damp-percent 0.5 --damping-start fixed",
         #"{"quantization":{"method":"gptq","damp_percent":0.5},"damping":{"start":"fixed"},"model":"m"}"#
       ),
+      (
+        #"m --lm-head --dynamic {"-:.*z":{},"+:a":{"bits":8}} --starved-experts rtn"#,
+        #"{"quantization":{"lm_head":true,"dynamic":{"-:.*z":{},"+:a":{"bits":8}}},"moe":{"starved":"rtn"},"model":"m"}"#
+      ),
       ("m --escalate-samples 256,512", #"{"recovery":{"escalate_samples":[256,512]},"model":"m"}"#),
       (
         "m --escalate-samples 64 --on-exhausted keep --escalate-samples 128",

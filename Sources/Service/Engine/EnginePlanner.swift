@@ -23,15 +23,17 @@ public struct EnginePlanner: JobPlanner {
   public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
     do {
       let options = QuantizationOptions(request.quantization)
-      guard request.kind == .model else { return try planLayers(options, file: files.model) }
-      let quantizer = try ModelQuantizer(model: files.model, options: options)
+      let rules = request.quantization.dynamic.map(ModuleRule.init)
+      guard request.kind == .model else { return try planLayers(options, rules, file: files.model) }
+      let quantizer = try ModelQuantizer(
+        model: files.model, options: options, rules: rules, quantizesHead: request.quantization.lmHead)
       try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", quantizer.configuration)
       try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", quantizer.configuration)
       try checkTokenizer(request, files: files)
       let estimate = try estimate(request, quantizer)
       try checkDisk(estimate)
       return JobPlan(
-        layers: quantizer.configuration.linears.map { LayerRecord(LayerIdentity($0)) },
+        layers: quantizer.layers.map { LayerRecord($0) },
         warnings: Self.warnings(request.quantization, quantizer), estimate: estimate)
     } catch let error as QuantizationError where error.isMemoryLimit {
       throw Problem(.memoryLimit, status: 422, title: "The job needs more memory than it may use", detail: error.description)
@@ -48,8 +50,8 @@ public struct EnginePlanner: JobPlanner {
     let length = request.calibration.map { $0.sequenceLength ?? min(2048, quantizer.configuration.maximumPositions) } ?? 0
     let samples = request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0
     let memory = try MemoryPlan(
-      quantizer.configuration, options: quantizer.options, samples: samples, length: max(1, length),
-      recovery: RecoveryPolicy(request.recovery), limit: limits.memory)
+      quantizer.configuration, plan: quantizer.plan, samples: samples, length: max(1, length), recovery: RecoveryPolicy(request),
+      limit: limits.memory)
     let disk = try DiskEstimate(quantizer, spools: memory.diskBytes)
     return Job.Estimate(memoryBytes: memory.bytes, diskBytes: disk.peak, artifactBytes: disk.artifact)
   }
@@ -62,10 +64,11 @@ public struct EnginePlanner: JobPlanner {
         + "\(estimate.diskBytes - available) bytes, or set data.folder to another disk")
   }
 
-  private func planLayers(_ options: QuantizationOptions, file: URL) throws -> JobPlan {
+  private func planLayers(_ options: QuantizationOptions, _ rules: [ModuleRule], file: URL) throws -> JobPlan {
     let layers = try LayerFile(file).layers
-    for layer in layers { try options.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
-    return JobPlan(layers: layers.map { LayerRecord($0) }, warnings: [])
+    let plan = try QuantizationPlan(options, rules: rules, modules: layers.map(\.name))
+    for layer in layers { try plan[layer.name]?.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
+    return JobPlan(layers: layers.map { LayerRecord($0) }, warnings: Self.warnings(plan))
   }
 
   private func checkLength(_ length: Int?, at pointer: String, _ configuration: ModelConfiguration) throws {
@@ -87,6 +90,8 @@ public struct EnginePlanner: JobPlanner {
     switch error {
     case .groupTooLarge: "/quantization/group_size"
     case .cannotPack: "/quantization/bits"
+    case .invalidRule: "/quantization/dynamic"
+    case .tiedHead: "/quantization/lm_head"
     default: "/model"
     }
   }
@@ -101,23 +106,25 @@ public struct EnginePlanner: JobPlanner {
 
   /// What will work and surprise whoever serves the result.
   private static func warnings(_ request: QuantizationRequest, _ quantizer: ModelQuantizer) -> [String] {
-    let configuration = quantizer.configuration
-    var warnings: [String] = []
-    let partial = configuration.linears(ofBlock: 0).first { request.groupSize > 0 && $0.inputs % request.groupSize != 0 }
-    if let partial {
+    var warnings = warnings(quantizer.plan)
+    let quantized = quantizer.layers.compactMap { layer in quantizer.plan[layer.name].map { (layer: layer, options: $0) } }
+    func isDivided(_ layer: LayerIdentity, by groupSize: Int?) -> Bool { groupSize.map { layer.inputs % $0 == 0 } ?? true }
+    if let partial = quantized.first(where: { !isDivided($0.layer, by: $0.options.groupSize) }) {
       warnings.append(
-        "group_size \(request.groupSize) doesn't divide the \(partial.inputs) input channels of \(partial.role.moduleName): its last "
-          + "group is shorter, which vLLM's and GPTQModel's kernels refuse")
-    } else if !commonGroupSizes.contains(request.groupSize) {
+        "group_size \(partial.options.groupSize ?? -1) doesn't divide the \(partial.layer.inputs) input channels of "
+          + "\(partial.layer.name): its last group is shorter, which vLLM's and GPTQModel's kernels refuse")
+    } else if let size = quantized.map({ $0.options.groupSize ?? -1 }).first(where: { !commonGroupSizes.contains($0) }) {
       warnings.append(
-        "group_size \(request.groupSize) is not one that GPTQModel loads: "
-          + commonGroupSizes.sorted().map(String.init).joined(separator: ", "))
+        "group_size \(size) is not one that GPTQModel loads: " + commonGroupSizes.sorted().map(String.init).joined(separator: ", "))
     }
-    if !request.sym, request.format == .gptq {
+    if request.format == .gptq, quantized.contains(where: { !$0.options.isSymmetric }) {
       warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
     }
-    if let warning = ServingPreflight(configuration, options: quantizer.options).warning { warnings.append(warning) }
-    return warnings
+    return warnings + ServingPreflight(quantizer.configuration, quantizer.plan).warnings
+  }
+
+  private static func warnings(_ plan: QuantizationPlan) -> [String] {
+    plan.idleRules.map { "the pattern \"\($0.pattern)\" of dynamic has no effect: it matches no module that another doesn't match first" }
   }
 }
 

@@ -13,23 +13,26 @@ struct EngineRun {
   let folders: JobFolders
   let journal: JobJournal
   let options: QuantizationOptions
+  let rules: [ModuleRule]
   let warnings: WarningLog
   let blocks: BlockFiles
   /// Fingerprint of what finished blocks depend on.
   let source: String
   private let cancellation: CancellationFlag
   private let start = ContinuousClock.now
-  private let context: DampingContext
+  /// Fingerprints of the model's files and of the calibration data.
+  private let fingerprints: (model: String, calibration: String)
 
   init(_ job: Job, files: JobFiles, folders: JobFolders, cancellation: CancellationFlag, journal: JobJournal) throws {
     (self.job, self.files, self.folders, self.journal, self.cancellation) = (job, files, folders, journal, cancellation)
     options = QuantizationOptions(job.request.quantization)
+    rules = job.request.quantization.dynamic.map(ModuleRule.init)
     warnings = WarningLog(job.warnings, journal: journal)
     try journal.stage(.preparing)
     let model = SourceFingerprint.files(files.model)
     let calibration = SourceFingerprint.calibration(job.request.calibration, file: files.calibration)
     source = try SourceFingerprint.blocks(model: model, calibration: calibration, job.request.quantization)
-    context = DampingContext(model: model, calibration: calibration, dampPercent: job.request.quantization.dampPercent)
+    fingerprints = (model, calibration)
     try? FileManager.default.removeItem(at: folders.work.appending(component: Self.stagingName))
     blocks = try BlockFiles(in: folders.work.appending(component: Self.blocksName))
   }
@@ -41,10 +44,10 @@ struct EngineRun {
   /// Where the artifact is put together.
   var staging: URL { folders.work.appending(component: Self.stagingName) }
 
-  func observer(_ progress: ProgressMeter) -> JournalObserver {
+  func observer(_ progress: ProgressMeter, _ plan: QuantizationPlan) -> JournalObserver {
     JournalObserver(
-      journal: journal, cancellation: cancellation, jobAttempt: job.attempt, request: job.request, context: context, progress: progress,
-      warnings: warnings)
+      journal: journal, cancellation: cancellation, jobAttempt: job.attempt, request: job.request, plan: plan, fingerprints: fingerprints,
+      progress: progress, warnings: warnings)
   }
 
   /// The request as the report shows it.

@@ -44,6 +44,8 @@ extension Job.Failure {
       self.init(code: "overflow", layer: layer, detail: error.description)
     case .groupTooLarge(let layer, _, _), .cannotPack(let layer, _, _, _):
       self.init(code: "invalid_request", layer: layer, detail: error.description)
+    case .invalidRule, .tiedHead:
+      self.init(code: "invalid_request", detail: error.description)
     case .memoryLimit:
       self.init(code: "memory_limit", detail: error.description, advice: "Raise compute.memory_limit, then gptqctl retry.")
     case .invalidLayerFile:

@@ -10,7 +10,9 @@ struct JournalObserver: QuantizationObserver {
   let cancellation: CancellationFlag
   let jobAttempt: Int
   let request: JobRequest
-  let context: DampingContext
+  let plan: QuantizationPlan
+  /// Of the model's files and of the calibration data.
+  let fingerprints: (model: String, calibration: String)
   let progress: ProgressMeter
   let warnings: WarningLog
 
@@ -30,25 +32,31 @@ struct JournalObserver: QuantizationObserver {
   func finished(_ outcome: LayerOutcome) throws {
     progress.finishedLayer()
     let layer = outcome.layer
-    let isQuantized = outcome.method != .keep
     try journal.layer(
       LayerRecord(
         name: layer.name, position: layer.position, block: layer.block, state: .done,
         shape: [layer.outputs, layer.inputs], method: LayerRecord.Method(outcome.method), degraded: outcome.degradedBy != nil,
-        cause: outcome.degradedBy.map(AttemptRecord.Cause.init), bits: isQuantized ? request.quantization.bits : nil,
-        groupSize: isQuantized ? request.quantization.groupSize : nil, damping: outcome.damping, attempts: outcome.attempts.count,
+        cause: outcome.degradedBy.map(AttemptRecord.Cause.init), bits: outcome.bits, groupSize: outcome.groupSize, damping: outcome.damping,
+        attempts: outcome.attempts.count,
         loss: outcome.loss, relativeLoss: outcome.relativeLoss, kept: LayerRecord.Kept(outcome.kept), tokens: outcome.tokens,
         deadColumns: outcome.deadColumns, seconds: outcome.seconds))
     if let cure = outcome.cure {
       try journal.remember(
-        KnownDamping(damping: cure.damping, precision: AttemptRecord.Precision(cure.precision)), for: layer.name, in: context)
+        KnownDamping(damping: cure.damping, precision: AttemptRecord.Precision(cure.precision)), for: layer.name, in: context(of: layer))
     }
+  }
+
+  private func context(of layer: LayerIdentity) -> DampingContext {
+    let damping = plan[layer.name]?.damping ?? plan.base.damping
+    return DampingContext(model: fingerprints.model, calibration: fingerprints.calibration, dampPercent: damping)
   }
 
   func warn(_ message: String) throws { try warnings.add(message) }
 
   func knownCure(for layer: LayerIdentity) throws -> KnownCure? {
-    guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context) else { return nil }
+    guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context(of: layer)) else {
+      return nil
+    }
     return KnownCure(damping: known.damping, precision: known.precision == .float32 ? .float32 : .float64)
   }
 

@@ -18,7 +18,8 @@ struct ModelRun {
   init(_ run: EngineRun, memoryLimit: Int) throws {
     self.run = run
     let request = run.job.request
-    let quantizer = try ModelQuantizer(model: run.files.model, options: run.options, memoryLimit: memoryLimit)
+    let quantizer = try ModelQuantizer(
+      model: run.files.model, options: run.options, rules: run.rules, quantizesHead: request.quantization.lmHead, memoryLimit: memoryLimit)
     self.quantizer = quantizer
     let configuration = quantizer.configuration
     let tokenizer = try ModelTokenizer.load(run.files.model)
@@ -36,16 +37,16 @@ struct ModelRun {
     } else {
       evaluation = nil
     }
-    let work = WorkEstimate(configuration, options: run.options)
-    let layers = configuration.linears
+    let work = WorkEstimate(configuration, plan: quantizer.plan)
+    let layers = quantizer.layers
     let progress = ProgressMeter(
       [.quantizing: work.quantization(calibration?.initial), .evaluating: evaluation.map { 2 * work.perplexity($0) } ?? 0],
       layers: layers.count, journal: run.journal)
     let finished = run.blocks.finishedCount(source: run.source)
     let finishedLayers = layers.count { $0.block < finished }
     progress.skip(layers: finishedLayers)
-    observer = run.observer(progress)
-    try run.journal.begin(layers: layers.map { LayerRecord(LayerIdentity($0)) }, finished: finishedLayers)
+    observer = run.observer(progress, quantizer.plan)
+    try run.journal.begin(layers: layers.map { LayerRecord($0) }, finished: finishedLayers)
     try warnAboutData()
   }
 
@@ -62,17 +63,18 @@ struct ModelRun {
     let before = try measure(quantizer.checkpoint)
     try run.journal.stage(.quantizing)
     let result = try quantizer.run(
-      calibration: calibration, recovery: RecoveryPolicy(run.job.request.recovery), blocks: run.blocks, source: run.source,
+      calibration: calibration, recovery: RecoveryPolicy(run.job.request), blocks: run.blocks, source: run.source,
       scratch: run.folders.work, observer: observer)
     if let warning = Float16Overflow.warning(result.peaks) { try run.warnings.add(warning) }
     try run.journal.stage(.publishing)
     let assembler = try ArtifactAssembler(quantizer, blocks: run.blocks, folder: run.staging)
     try assembler.write(shardLimit: maxShardBytes, checkCancellation: observer.checkCancellation)
-    let after = try measure(QuantizedCheckpoint(run.staging, options: quantizer.options))
+    let after = try measure(QuantizedCheckpoint(run.staging, format: run.options.format))
+    let kept = result.outcomes.filter { $0.method == .keep }.map(\.layer.name)
     let report = QuantizationReport(
       request: try run.requestJSON(), outcomes: result.outcomes, before: before, after: after,
       calibration: calibration.map { (result.samples, $0.length) }, dropped: result.dropped, peaks: result.peaks,
-      serving: ServingPreflight(quantizer.configuration, options: quantizer.options), warnings: run.warnings.messages)
+      serving: ServingPreflight(quantizer.configuration, quantizer.plan, keeping: Set(kept)), warnings: run.warnings.messages)
     return try run.succeed(report, observer: observer)
   }
 

@@ -18,6 +18,7 @@ extension AttemptRecord.Remedy {
     switch remedy {
     case .droppedSamples: self = .droppedSamples
     case .moreSamples: self = .moreSamples
+    case .allTokens: self = .allTokens
     case .float64: self = .float64
     case .damping: self = .damping
     case .fail: self = .fail
@@ -76,15 +77,30 @@ extension QuantizationOptions {
   }
 }
 
+extension ModuleRule {
+  /// The rule that a request means.
+  init(_ rule: DynamicRule) {
+    self.init(
+      pattern: rule.pattern, expression: rule.expression, leavesAlone: rule.leavesAlone, bits: rule.bits, groupSize: rule.groupSize,
+      isSymmetric: rule.sym, ordersByActivation: rule.descAct, searchesScales: rule.mse, damping: rule.dampPercent)
+  }
+}
+
 extension RecoveryPolicy {
   /// The policy that a request means.
-  init(_ request: RecoveryRequest) {
+  init(_ request: JobRequest) {
     let onExhausted: Exhausted =
-      switch request.onExhausted {
+      switch request.recovery.onExhausted {
       case .fail: .fail
       case .rtn: .rtn
       case .keep: .keep
       }
-    self.init(escalation: request.escalateSamples, onExhausted: onExhausted)
+    let starvedExperts: StarvedExpert =
+      switch request.moe?.starved ?? .allTokens {
+      case .allTokens: .allTokens
+      case .rtn: .rtn
+      case .keep: .keep
+      }
+    self.init(escalation: request.recovery.escalateSamples, onExhausted: onExhausted, starvedExperts: starvedExperts)
   }
 }

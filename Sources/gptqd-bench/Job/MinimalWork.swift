@@ -22,14 +22,15 @@ package struct MinimalWork: Encodable, Sendable, Equatable {
   ///     recurrences     m·n²      every linear: each column's error is spread over those that follow
   package init(_ configuration: ModelConfiguration, tokens: Int, length: Int) {
     for block in 0..<configuration.blockCount {
-      var stages: Set<BlockStage> = []
+      for group in BlockStage.allCases.flatMap({ configuration.inputGroups(of: $0, ofBlock: block) }) {
+        let n = Double(group[0].inputs)
+        hessians += group[0].share * Double(tokens) * n * n
+        factorizations += n * n * n / 3
+      }
       for linear in configuration.linears(ofBlock: block) {
         let (m, n) = (Double(linear.outputs), Double(linear.inputs))
-        if !(block == configuration.blockCount - 1 && linear.role == .down) { forward += 2 * Double(tokens) * m * n }
+        if !(block == configuration.blockCount - 1 && linear.role == .down) { forward += 2 * linear.share * Double(tokens) * m * n }
         recurrences += m * n * n
-        guard stages.insert(linear.stage).inserted else { continue }
-        hessians += Double(tokens) * n * n
-        factorizations += n * n * n / 3
       }
       attention += 2 * Double(tokens) * Double(length) * Double(configuration.queryChannels)
     }

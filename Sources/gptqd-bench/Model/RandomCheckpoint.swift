@@ -36,7 +36,7 @@ struct RandomCheckpoint: Sendable {
       for linear in configuration.linears(ofBlock: block) {
         tensors.append(
           Tensor(name: linear.weight, shape: [linear.outputs, linear.inputs], deviation: 1 / Float(linear.inputs).squareRoot()))
-        guard configuration.biased.contains(linear.role) else { continue }
+        guard linear.hasBias else { continue }
         tensors.append(Tensor(name: linear.bias, shape: [linear.outputs], deviation: 0.1))
       }
     }

@@ -1,0 +1,131 @@
+import LinearAlgebra
+import Transformer
+
+/// Experts get the inputs of the tokens that the router gives them, as the quantized blocks before lead to.
+extension BlockQuantizer {
+  /// Adds a batch's tokens to the statistics of the experts that compute them.
+  func addExpertInputs(
+    of stage: BlockStage, _ use: CalibrationSamples.Use, _ batch: Range<Int>, to statistics: inout [StageStatistics]
+  ) throws {
+    try withInputs(of: .mlpInput, batch) { input, originalInput, _ in
+      guard let routing = block.routing(of: input) else { return }
+      for index in statistics.indices {
+        try add(
+          use, input, originalInput, batch, at: routing.tokens(of: statistics[index].expert, among: input.rows), of: stage,
+          to: &statistics[index])
+      }
+    }
+  }
+
+  private func add(
+    _ use: CalibrationSamples.Use, _ input: MatrixView<Float>, _ originalInput: MatrixView<Float>?, _ batch: Range<Int>,
+    at tokens: [Int], of stage: BlockStage, to statistics: inout StageStatistics
+  ) throws {
+    guard let expert = statistics.expert else { return }
+    try run.drop(monitor, originalMonitor, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
+    let dropped = run.samples.dropped.count
+    let remaining = run.samples.remaining(in: batch)
+    let kept = tokens.filter { token in remaining.contains { $0.contains(batch.lowerBound + token) } }
+    guard !kept.isEmpty else { return }
+    try withExpertInput(expert, of: stage, block, input, at: kept, monitor) { quantized in
+      guard let original, let originalInput else {
+        if try !lost(since: dropped, &statistics) { statistics.add(use, quantized: quantized, original: nil) }
+        return
+      }
+      try withExpertInput(expert, of: stage, original, originalInput, at: kept, originalMonitor) { originalValues in
+        if try !lost(since: dropped, &statistics) { statistics.add(use, quantized: quantized, original: originalValues) }
+      }
+    }
+    // Without the sequences whose activations were lost inside the expert.
+    if run.samples.dropped.count > dropped {
+      try add(use, input, originalInput, batch, at: kept, of: stage, to: &statistics)
+    }
+  }
+
+  /// Whether sequences had to be dropped for what was just computed.
+  private func lost(since dropped: Int, _ statistics: inout StageStatistics) throws -> Bool {
+    try run.drop(monitor, originalMonitor, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
+    return run.samples.dropped.count > dropped
+  }
+
+  /// Lends the inputs of an expert's linears for some tokens of a batch.
+  private func withExpertInput(
+    _ expert: Expert, of stage: BlockStage, _ block: DecoderBlock, _ input: MatrixView<Float>, at tokens: [Int],
+    _ monitor: ActivationMonitor?, _ body: (MatrixView<Float>) throws -> Void
+  ) throws {
+    try withScratchMatrix(rows: tokens.count, columns: input.columns) { gathered in
+      gather(input, tokens, into: gathered)
+      guard stage == .mlpOutput else { return try body(gathered.readOnly) }
+      try withScratchMatrix(rows: tokens.count, columns: block.intermediateSize(of: expert)) { inner in
+        block.expertOutput(expert, gathered.readOnly, into: inner, monitor: monitor, tokens: tokens)
+        try body(inner.readOnly)
+      }
+    }
+  }
+
+  /// Does what the policy says about routed experts that are still starved.
+  ///
+  /// - Returns: What is done with those that aren't calibrated, by their first linear.
+  func completeExperts(
+    of stage: BlockStage, _ statistics: inout [StageStatistics]
+  ) throws -> [LinearLayer: RecoveryPolicy.Exhausted] {
+    let starved = statistics.indices.filter { statistics[$0].isStarved && statistics[$0].isRouted }
+    var uncalibrated: [LinearLayer: RecoveryPolicy.Exhausted] = [:]
+    var shared: HessianAccumulator?
+    for index in starved {
+      let shortage = statistics[index].shortage
+      let reason = shortage + "; " + run.whyNoMore
+      let remedy: Attempt.Remedy
+      let what: String
+      switch solver.recovery.starvedExperts {
+      case .allTokens:
+        (remedy, what) = (.allTokens, "the inputs of all tokens of the block fill its Hessian up")
+        // Gate and up read the same of every token; what goes into down is each expert's own.
+        let all = try shared ?? allTokens(statistics[index], of: stage)
+        if stage == .mlpInput { shared = all }
+        statistics[index].complete(with: all)
+      case .rtn:
+        (remedy, what) = (.rtn, "it is rounded to nearest")
+        uncalibrated[statistics[index].layers[0]] = .rtn
+      case .keep:
+        (remedy, what) = (.keep, "it stays in the source's precision")
+        uncalibrated[statistics[index].layers[0]] = .keep
+      }
+      statistics[index].log.add(.starved, reason + "; " + what, remedy: remedy, damping: statistics[index].damping)
+      for layer in statistics[index].layers {
+        try observer.warn("\(layer.name) is starved, few tokens reach its expert: \(shortage); \(what)")
+      }
+    }
+    return uncalibrated
+  }
+
+  /// The inputs that an expert would have if it computed all tokens of the calibration sequences.
+  private func allTokens(_ statistics: StageStatistics, of stage: BlockStage) throws -> HessianAccumulator {
+    let layer = statistics.layers[0]
+    var all = HessianAccumulator(columns: layer.inputs)
+    guard let expert = statistics.expert else { return all }
+    let tokens = run.samples.calibrating * run.samples.length
+    try observer.needsMore(run.work.gram(inputs: layer.inputs, tokens: tokens))
+    for pass in run.passes(0..<run.samples.count, for: .calibration) {
+      for batch in run.batches(of: pass) {
+        try observer.checkCancellation()
+        try run.quantized.withInput(of: .mlpInput, block, batch) { input in
+          let remaining = run.samples.remaining(in: batch)
+          for part in remaining {
+            let rows = part.map { $0 - batch.lowerBound }
+            try withExpertInput(expert, of: stage, block, input, at: rows, nil) { all.add($0) }
+          }
+        }
+        try observer.did(run.work.gram(inputs: layer.inputs, tokens: batch.count))
+      }
+    }
+    return all
+  }
+}
+
+extension ExpertRouting {
+  /// Those that an expert computes among all.
+  fileprivate func tokens(of expert: Expert?, among count: Int) -> [Int] {
+    if case .routed(let index) = expert { tokens[index] } else { Array(0..<count) }
+  }
+}

@@ -1,0 +1,110 @@
+import Patterns
+import Transformer
+
+/// With which options each module of a model is quantized.
+public struct QuantizationPlan: Sendable {
+  /// Of modules that no rule is about.
+  public let base: QuantizationOptions
+  /// As they were given.
+  public let rules: [ModuleRule]
+  /// The output head is quantized too.
+  public let quantizesHead: Bool
+  /// Rules that no module comes to.
+  public let idleRules: [ModuleRule]
+  /// In the order in which they are asked: those that leave modules alone first.
+  private let matchers: [Matcher]
+  /// Modules that a rule is about.
+  private let exceptions: [String: QuantizationOptions?]
+
+  private struct Matcher: Sendable {
+    let rule: ModuleRule
+    let pattern: CompiledPattern
+  }
+
+  /// Backtracking steps that one match may take; module names are short.
+  private static let stepLimit: UInt32 = 100_000
+
+  /// The same for all modules.
+  public init(_ options: QuantizationOptions) {
+    base = options
+    (rules, quantizesHead, idleRules, matchers, exceptions) = ([], false, [], [], [:])
+  }
+
+  /// - Parameters:
+  ///   - modules: Names of all that may be quantized, the output head among them where it is asked for.
+  ///   - head: Name of the output head, where it is asked for.
+  /// - Throws: `QuantizationError.invalidRule`.
+  public init(_ base: QuantizationOptions, rules: [ModuleRule], modules: [String], head: String? = nil) throws(QuantizationError) {
+    self.base = base
+    self.rules = rules
+    var matchers: [Matcher] = []
+    for rule in rules.filter(\.leavesAlone) + rules.filter({ !$0.leavesAlone }) {
+      do {
+        let pattern = try CompiledPattern(rule.expression, options: .anchored, stepLimit: Self.stepLimit)
+        matchers.append(Matcher(rule: rule, pattern: pattern))
+      } catch {
+        throw .invalidRule(rule.pattern, reason: "is not a regular expression: \(error)")
+      }
+    }
+    var exceptions: [String: QuantizationOptions?] = [:]
+    var used: Set<String> = []
+    for module in modules {
+      guard let rule = try Self.rule(for: module, among: matchers) else { continue }
+      used.insert(rule.pattern)
+      exceptions[module] = .some(rule.options(from: base))
+    }
+    self.matchers = matchers
+    self.exceptions = exceptions
+    idleRules = rules.filter { !used.contains($0.pattern) }
+    quantizesHead = head.map { exceptions[$0] != .some(nil) } ?? false
+  }
+
+  /// What one of the modules is quantized with; nil: it stays in the source's precision.
+  public subscript(module: String) -> QuantizationOptions? { exceptions[module] ?? base }
+
+  /// What the rules say of any name, such as those under which loaders join modules.
+  ///
+  /// - Throws: `QuantizationError.invalidRule` where a match takes too long.
+  func options(forName name: String) throws(QuantizationError) -> QuantizationOptions? {
+    guard let rule = try Self.rule(for: name, among: matchers) else { return base }
+    return rule.options(from: base)
+  }
+
+  private static func rule(for name: String, among matchers: [Matcher]) throws(QuantizationError) -> ModuleRule? {
+    for matcher in matchers {
+      do {
+        if try matcher.pattern.matches(name) { return matcher.rule }
+      } catch {
+        throw .invalidRule(matcher.rule.pattern, reason: "takes too long to match \(name): \(error)")
+      }
+    }
+    return nil
+  }
+}
+
+extension QuantizationPlan {
+  func quantizes(_ layer: LinearLayer) -> Bool { self[layer.name] != nil }
+
+  /// The linears of a stage that are quantized, by the input that they read.
+  func groups(of stage: BlockStage, ofBlock block: Int, in configuration: ModelConfiguration) -> [[LinearLayer]] {
+    configuration.inputGroups(of: stage, ofBlock: block).map { $0.filter(quantizes) }.filter { !$0.isEmpty }
+  }
+
+  /// Linears of one input by what their factorisation depends on.
+  func factorings(of layers: [LinearLayer]) -> [[LinearLayer]] {
+    struct Key: Hashable {
+      let ordering: QuantizationOptions.ColumnOrdering
+      let groupSize: Int?
+      let damping: Double
+    }
+    var keys: [Key] = []
+    var parts: [Key: [LinearLayer]] = [:]
+    for layer in layers {
+      guard let options = self[layer.name] else { continue }
+      let key = Key(ordering: options.ordering, groupSize: options.groupSize, damping: options.damping)
+      if parts[key] == nil { keys.append(key) }
+      parts[key, default: []].append(layer)
+    }
+    return keys.compactMap { parts[$0] }
+  }
+}

@@ -1,0 +1,82 @@
+import LinearAlgebra
+import Transformer
+
+/// What the inputs of some linears that read them in common add up to.
+struct StageStatistics {
+  let layers: [LinearLayer]
+  /// First one that is tried.
+  let damping: Double
+  private(set) var hessian: HessianAccumulator
+  private var compensation: ErrorCompensation?
+  private var heldOut: HeldOutInputs?
+  /// What was found about the data.
+  var log: AttemptLog
+
+  /// - Parameters:
+  ///   - damping: First one that is tried.
+  ///   - strength: Of error compensation; 0: none.
+  init(_ layers: [LinearLayer], damping: Double, compensating strength: Double, log: AttemptLog) {
+    let columns = layers[0].inputs
+    self.layers = layers
+    self.damping = damping
+    self.log = log
+    hessian = HessianAccumulator(columns: columns)
+    guard strength > 0 else { return }
+    compensation = ErrorCompensation(strength: strength, form: .init(layers[0]), outputs: layers[0].outputs, inputs: columns)
+    heldOut = HeldOutInputs(columns: columns)
+  }
+
+  var identities: [LayerIdentity] { layers.map { LayerIdentity($0) } }
+  var expert: Expert? { layers[0].place.expert }
+  /// They are of an expert that a router gives tokens.
+  var isRouted: Bool {
+    if case .routed = expert { true } else { false }
+  }
+  /// Fewer tokens make them starved.
+  var neededTokens: Int { RecoveryPolicy.neededTokens(columns: layers[0].inputs) }
+  var isStarved: Bool { hessian.tokens < neededTokens }
+  var shortage: String { RecoveryPolicy.shortage(tokens: hessian.tokens, columns: layers[0].inputs) }
+
+  /// - Parameter outputs: Of the original layer, where compensation needs them.
+  mutating func add(
+    _ use: CalibrationSamples.Use, quantized: MatrixView<Float>, original: MatrixView<Float>?, outputs: MatrixView<Float>? = nil
+  ) {
+    switch use {
+    case .calibration:
+      hessian.add(quantized)
+      if let outputs {
+        compensation?.add(outputs: outputs, quantized: quantized)
+      } else if let original {
+        compensation?.add(original: original, quantized: quantized)
+      }
+    case .heldOut:
+      if let original { heldOut?.add(original: original, quantized: quantized) }
+    }
+  }
+
+  /// Fills the Hessian up with inputs that the linears don't get, of which the other sums know nothing.
+  mutating func complete(with others: HessianAccumulator) {
+    hessian.complete(with: others, to: neededTokens)
+    compensation = nil
+  }
+
+  /// What was added up, which is gone then.
+  mutating func takeHessian() -> SymmetricMatrix {
+    var taken = HessianAccumulator(columns: 0)
+    swap(&taken, &hessian)
+    return taken.hessian()
+  }
+
+  /// - Parameters:
+  ///   - length: Tokens of a sequence.
+  ///   - samples: Sequences in use, of which experts see some tokens.
+  mutating func count(length: Int, samples: Int) {
+    log.tokens = hessian.tokens
+    log.samples = expert == nil ? hessian.tokens / length : samples
+  }
+
+  func proposal(for weight: Matrix<Float>) -> CompensationProposal? {
+    guard let compensation, let heldOut, heldOut.tokens > 0 else { return nil }
+    return compensation.proposal(for: weight, heldOut: heldOut)
+  }
+}
