@@ -92,9 +92,10 @@ let package = Package(
     .executableTarget(
       name: "gptqd-bench",
       dependencies: [
-        "Quantization", "Transformer", "LinearAlgebra", "Checkpoint", "StrictJSON",
+        "Quantization", "Transformer", "Tokenization", "LinearAlgebra", "Checkpoint", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "Sources/gptqd-bench", resources: [.embedInCode("Peers/gptqmodel.py")], swiftSettings: safe),
+      ], path: "Sources/gptqd-bench", resources: [.embedInCode("Peers/gptqmodel.py"), .embedInCode("Peers/tokenizers.py")],
+      swiftSettings: safe),
 
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "StrictJSON"], swiftSettings: kernel),

@@ -1,11 +1,12 @@
 import StrictJSON
 import Transformer
 
-/// Whether inference engines take a checkpoint: what vLLM's Marlin kernels ask for, and what transformers can read.
+/// Whether inference engines take a checkpoint: what vLLM's Marlin kernels ask for, and what transformers and GPTQModel can read.
 ///
 /// vLLM's rules are those of `gptq_marlin.py` and `marlin_utils.py` (`verify_marlin_supported`, `verify_marlin_supports_shape`,
 /// `check_moe_marlin_supports_layer`) at commit 007d500: they see the linears that vLLM fuses, divided among the GPUs of a
-/// tensor-parallel group. transformers' are those of optimum 2.3 (`GPTQQuantizer.convert_model`).
+/// tensor-parallel group. The others were seen with transformers 5.24, optimum 2.3 (`GPTQQuantizer.convert_model`) and
+/// GPTQModel 7.7.
 public struct ServingPreflight: Sendable, Hashable {
   /// One demand of the kernels and what the checkpoint has.
   public struct Rule: Sendable, Hashable {
@@ -27,10 +28,18 @@ public struct ServingPreflight: Sendable, Hashable {
   public let divisions: [Division]
   /// What keeps transformers from loading the checkpoint; none: it can.
   public let transformersObstacles: [String]
+  /// The same of GPTQModel.
+  public let gptqModelObstacles: [String]
 
   private static let bits: Set<Int> = [4, 8]
   private static let groupSizes: Set<Int> = [-1, 32, 64, 128]
   private static let sizes = [1, 2, 4, 8]
+  private static let gptqModelGroupSizes: Set<Int> = [-1, 16, 32, 64, 128, 256, 512, 1024]
+  /// Families whose modules GPTQModel looks for under other names than checkpoints have, and vLLM wants.
+  private static let gptqModelNames = [
+    "phi3": "it looks for gate_proj and up_proj, where Phi-3 has gate_up_proj",
+    "mixtral": "it looks for mlp.experts.*.gate_proj, where Mixtral has block_sparse_moe.experts.*.w1",
+  ]
 
   /// - Parameter kept: Modules that aren't quantized.
   public init(_ configuration: ModelConfiguration, _ plan: QuantizationPlan, keeping kept: Set<String> = []) {
@@ -64,6 +73,7 @@ public struct ServingPreflight: Sendable, Hashable {
     ]
     divisions = Self.sizes.map { Division(size: $0, obstacles: Self.obstacles(configuration, linears, dividedBy: $0)) }
     transformersObstacles = Self.transformersObstacles(configuration, plan, linears)
+    gptqModelObstacles = Self.gptqModelObstacles(configuration, plan, linears)
   }
 
   private static func few(_ modules: [String]) -> String {
@@ -88,8 +98,28 @@ public struct ServingPreflight: Sendable, Hashable {
       ("bits", differ(\.bits)), ("group_size", differ(\.groupSize)), ("sym", differ(\.isSymmetric)),
       ("desc_act", differ { $0.ordering == .descendingActivation }),
     ].filter(\.1).map(\.0)
-    if !fields.isEmpty { obstacles.append("its modules differ in \(fields.joined(separator: ", ")), and transformers reads one choice") }
-    if plan.quantizesHead { obstacles.append("transformers doesn't read a quantized lm_head") }
+    if !fields.isEmpty { obstacles.append("its modules differ in \(fields.joined(separator: ", ")), and it reads one choice") }
+    if plan.quantizesHead { obstacles.append("it reads no quantized lm_head and runs one of random weights") }
+    if configuration.experts != nil { obstacles.append("it reads no quantized experts and runs experts of random weights") }
+    return obstacles
+  }
+
+  private static func gptqModelObstacles(
+    _ configuration: ModelConfiguration, _ plan: QuantizationPlan, _ linears: [ServedLinear]
+  ) -> [String] {
+    var obstacles = [gptqModelNames[configuration.modelType]].compactMap(\.self)
+    if let partial = linears.first(where: { $0.inputs % max(1, $0.groupSize) != 0 }) {
+      obstacles.append(
+        "group_size \(partial.groupSize) doesn't divide the \(partial.inputs) input channels of \(partial.name), whose last group is "
+          + "shorter: only its slowest kernels take that")
+    }
+    if let other = linears.first(where: { !gptqModelGroupSizes.contains($0.groupSize) }) {
+      let known = gptqModelGroupSizes.sorted().map(String.init).joined(separator: ", ")
+      obstacles.append("group_size \(other.groupSize) is not one of \(known)")
+    }
+    if plan.base.format == .v1, linears.contains(where: { !$0.options.isSymmetric }) {
+      obstacles.append("it refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
+    }
     return obstacles
   }
 
@@ -99,10 +129,11 @@ public struct ServingPreflight: Sendable, Hashable {
   /// What to tell whoever submits a job.
   public var warnings: [String] {
     let unmet = rules.filter { !$0.isMet }.map { "\($0.name) must be \($0.required) (\($0.found))" }
-    let marlin = "vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: "
-    let transformers = "transformers won't load this checkpoint, GPTQModel will: "
-    return (unmet.isEmpty ? [] : [marlin + unmet.joined(separator: "; ")])
-      + (transformersObstacles.isEmpty ? [] : [transformers + transformersObstacles.joined(separator: "; ")])
+    return [
+      ("vLLM's Marlin kernels won't run this checkpoint, only slower ones, or none: ", unmet),
+      ("transformers won't run this checkpoint rightly: ", transformersObstacles),
+      ("GPTQModel won't load this checkpoint, or not well: ", gptqModelObstacles),
+    ].filter { !$0.1.isEmpty }.map { $0.0 + $0.1.joined(separator: "; ") }
   }
 
   /// As report.json has it.
@@ -124,9 +155,12 @@ public struct ServingPreflight: Sendable, Hashable {
             ])
           }),
       ]),
-      "transformers": .object([
-        "met": .bool(transformersObstacles.isEmpty), "obstacles": .array(transformersObstacles.map(JSONValue.string)),
-      ]),
+      "transformers": Self.json(transformersObstacles),
+      "gptqmodel": Self.json(gptqModelObstacles),
     ])
+  }
+
+  private static func json(_ obstacles: [String]) -> JSONValue {
+    .object(["met": .bool(obstacles.isEmpty), "obstacles": .array(obstacles.map(JSONValue.string))])
   }
 }

@@ -71,7 +71,7 @@ import gptqctl
       let job = try await server.ended(server.submit(Self.request(choices)).id)
       #expect(job.status == .succeeded && !job.degraded, "\(job.error?.detail ?? "")")
       #expect(job.warnings.contains { $0.contains("\"+:nothing\"") && $0.contains("has no effect") })
-      #expect(job.warnings.contains { $0.contains("transformers won't load this checkpoint") })
+      #expect(job.warnings.contains { $0.contains("transformers won't run this checkpoint") })
       let layers = try await server.client.get(APIList<LayerRecord>.self, "/v1/jobs/\(job.id)/layers").data
       #expect(layers.count == 22 && layers.last?.name == "lm_head")
       for layer in layers {

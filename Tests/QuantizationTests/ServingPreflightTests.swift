@@ -88,10 +88,10 @@ import Transformer
     #expect(preflight.isMet)
     #expect(
       preflight.transformersObstacles == [
-        "its modules differ in bits, group_size, desc_act, and transformers reads one choice",
-        "transformers doesn't read a quantized lm_head",
+        "its modules differ in bits, group_size, desc_act, and it reads one choice",
+        "it reads no quantized lm_head and runs one of random weights",
       ])
-    #expect(preflight.warnings.count == 1 && preflight.warnings[0].contains("transformers won't load this checkpoint"))
+    #expect(preflight.warnings.count == 1 && preflight.warnings[0].contains("transformers won't run this checkpoint"))
   }
 
   @Test("Experts have rules of their own: Qwen3-30B-A3B runs on four GPUs; on eight not, for its four key-value heads' size")
@@ -105,7 +105,8 @@ import Transformer
       return ServingPreflight(configuration, QuantizationPlan(QuantizationOptions()))
     }
     let published = try preflight(inner: 768)
-    #expect(published.isMet)
+    #expect(published.isMet && published.gptqModelObstacles.isEmpty)
+    #expect(published.transformersObstacles == ["it reads no quantized experts and runs experts of random weights"])
     #expect(published.divisions.map { $0.obstacles.isEmpty } == [true, true, false, false])
     // 768 / 4 = 192 = 3 · 64, but no multiple of 128.
     #expect(published.divisions[2].obstacles == ["experts' down_proj has 192 input channels on each GPU, not a multiple of group_size 128"])
@@ -114,6 +115,21 @@ import Transformer
       narrow.rules.filter { !$0.isMet }.map(\.found) == [
         "experts' gate_up_proj has 192", "experts' down_proj has 96", "experts' down_proj has 96",
       ])
+  }
+
+  @Test(
+    "What GPTQModel refuses is told",
+    arguments: [
+      (QuantizationOptions(groupSize: 1024), ["whose last group is shorter"]),
+      (QuantizationOptions(groupSize: 48), ["whose last group is shorter", "group_size 48 is not one of -1, 16, 32"]),
+      (QuantizationOptions(isSymmetric: false), ["asymmetric"]),
+      (QuantizationOptions(isSymmetric: false, format: .v2), []),
+      (QuantizationOptions(), []),
+    ] as [(QuantizationOptions, [String])])
+  func warnsOfGPTQModel(_ options: QuantizationOptions, _ reasons: [String]) throws {
+    let obstacles = ServingPreflight(try Self.qwen2, QuantizationPlan(options)).gptqModelObstacles
+    #expect(obstacles.count == reasons.count)
+    for reason in reasons { #expect(obstacles.contains { $0.contains(reason) }, "\(obstacles)") }
   }
 
   @Test("SmolLM2's 576 channels are told, with the linears that have them")

@@ -34,7 +34,7 @@ public struct EnginePlanner: JobPlanner {
       try checkDisk(estimate)
       return JobPlan(
         layers: quantizer.layers.map { LayerRecord($0) },
-        warnings: Self.warnings(request.quantization, quantizer), estimate: estimate)
+        warnings: Self.warnings(quantizer), estimate: estimate)
     } catch let error as QuantizationError where error.isMemoryLimit {
       throw Problem(.memoryLimit, status: 422, title: "The job needs more memory than it may use", detail: error.description)
     } catch let error as QuantizationError {
@@ -101,26 +101,9 @@ public struct EnginePlanner: JobPlanner {
       code, status: 422, title: "The job can't be done as asked", detail: detail, errors: [.init(pointer: pointer, detail: detail)])
   }
 
-  /// Group sizes that GPTQModel's kernels take.
-  private static let commonGroupSizes: Set<Int> = [-1, 16, 32, 64, 128, 256, 512, 1024]
-
   /// What will work and surprise whoever serves the result.
-  private static func warnings(_ request: QuantizationRequest, _ quantizer: ModelQuantizer) -> [String] {
-    var warnings = warnings(quantizer.plan)
-    let quantized = quantizer.layers.compactMap { layer in quantizer.plan[layer.name].map { (layer: layer, options: $0) } }
-    func isDivided(_ layer: LayerIdentity, by groupSize: Int?) -> Bool { groupSize.map { layer.inputs % $0 == 0 } ?? true }
-    if let partial = quantized.first(where: { !isDivided($0.layer, by: $0.options.groupSize) }) {
-      warnings.append(
-        "group_size \(partial.options.groupSize ?? -1) doesn't divide the \(partial.layer.inputs) input channels of "
-          + "\(partial.layer.name): its last group is shorter, which vLLM's and GPTQModel's kernels refuse")
-    } else if let size = quantized.map({ $0.options.groupSize ?? -1 }).first(where: { !commonGroupSizes.contains($0) }) {
-      warnings.append(
-        "group_size \(size) is not one that GPTQModel loads: " + commonGroupSizes.sorted().map(String.init).joined(separator: ", "))
-    }
-    if request.format == .gptq, quantized.contains(where: { !$0.options.isSymmetric }) {
-      warnings.append("GPTQModel refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
-    }
-    return warnings + ServingPreflight(quantizer.configuration, quantizer.plan).warnings
+  private static func warnings(_ quantizer: ModelQuantizer) -> [String] {
+    warnings(quantizer.plan) + ServingPreflight(quantizer.configuration, quantizer.plan).warnings
   }
 
   private static func warnings(_ plan: QuantizationPlan) -> [String] {
