@@ -70,32 +70,32 @@ extension BlockQuantizer {
     of stage: BlockStage, _ statistics: inout [StageStatistics]
   ) throws -> [LinearLayer: RecoveryPolicy.Exhausted] {
     let starved = statistics.indices.filter { statistics[$0].isStarved && statistics[$0].isRouted }
+    let shortages = statistics.map(\.shortage)
     var uncalibrated: [LinearLayer: RecoveryPolicy.Exhausted] = [:]
     var shared: HessianAccumulator?
+    let (remedy, what): (Attempt.Remedy, String) =
+      switch solver.recovery.starvedExperts {
+      case .allTokens: (.allTokens, "the inputs of all tokens of the block fill its Hessian up")
+      case .rtn: (.rtn, "it is rounded to nearest")
+      case .keep: (.keep, "it stays in the source's precision")
+      }
     for index in starved {
-      let shortage = statistics[index].shortage
-      let reason = shortage + "; " + run.whyNoMore
-      let remedy: Attempt.Remedy
-      let what: String
+      let reason = statistics[index].shortage + "; " + run.whyNoMore
       switch solver.recovery.starvedExperts {
       case .allTokens:
-        (remedy, what) = (.allTokens, "the inputs of all tokens of the block fill its Hessian up")
         // Gate and up read the same of every token; what goes into down is each expert's own.
         let all = try shared ?? allTokens(statistics[index], of: stage)
         if stage == .mlpInput { shared = all }
         statistics[index].complete(with: all)
-      case .rtn:
-        (remedy, what) = (.rtn, "it is rounded to nearest")
-        uncalibrated[statistics[index].layers[0]] = .rtn
-      case .keep:
-        (remedy, what) = (.keep, "it stays in the source's precision")
-        uncalibrated[statistics[index].layers[0]] = .keep
+      case .rtn: uncalibrated[statistics[index].layers[0]] = .rtn
+      case .keep: uncalibrated[statistics[index].layers[0]] = .keep
       }
       statistics[index].log.add(.starved, reason + "; " + what, remedy: remedy, damping: statistics[index].damping)
-      for layer in statistics[index].layers {
-        try observer.warn("\(layer.name) is starved, few tokens reach its expert: \(shortage); \(what)")
-      }
     }
+    guard !starved.isEmpty else { return uncalibrated }
+    let experts = starved.map { "\(statistics[$0].layers[0].parent) (\(shortages[$0]))" }
+    let linears = statistics[starved[0]].layers.map(\.moduleName).joined(separator: ", ")
+    try observer.warn("few tokens reach the \(linears) of \(experts.joined(separator: ", ")): of each, \(what)")
     return uncalibrated
   }
 

@@ -14,7 +14,7 @@ struct FusedModules: Sendable, Hashable {
     for stage in [BlockStage.attentionInput, .mlpInput] {
       for group in configuration.inputGroups(of: stage, ofBlock: block) where group.count > 1 && !isRouted(group[0]) {
         let name = stage == .attentionInput ? "qkv_proj" : "gate_up_proj"
-        modules.append(FusedModules(name: parent(of: group[0].name) + "." + name, parts: group))
+        modules.append(FusedModules(name: group[0].parent + "." + name, parts: group))
       }
     }
     let routed = linears.filter(isRouted)

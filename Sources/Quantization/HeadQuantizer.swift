@@ -21,18 +21,17 @@ struct HeadQuantizer<Observer: QuantizationObserver> {
     monitor = ActivationMonitor(block: layer.block, length: run.samples.length)
   }
 
-  /// - Returns: With the largest magnitude of its inputs.
-  func quantize() throws -> (result: LayerResult, peaks: [ActivationOperation: Float]) {
+  func quantize() throws -> LayerResult {
     let start = ContinuousClock.now
     try solver.observer.began(layer)
     var log = run.takePendingLog()
     var hessian = HessianAccumulator(columns: layer.inputs)
     try feed(0..<run.samples.count, to: &hessian, &log)
+    count(hessian, in: &log)
     try escalate(&hessian, &log)
     let preparation = try solver.prepare(hessian.hessian(), for: [layer], log: log)
     try solver.observer.did(run.work.factorization(inputs: layer.inputs))
-    let result = try solver.quantizeRows(of: layer, preparation, from: checkpoint, start: start, work: run.work.solveHead)
-    return (result, monitor.peaks)
+    return try solver.quantizeRows(of: layer, preparation, from: checkpoint, start: start, work: run.work.solveHead)
   }
 
   private func feed(_ samples: Range<Int>, to hessian: inout HessianAccumulator, _ log: inout AttemptLog) throws {
@@ -49,6 +48,9 @@ struct HeadQuantizer<Observer: QuantizationObserver> {
         try solver.observer.did(run.work.gram(inputs: layer.inputs, tokens: batch.count))
       }
     }
+  }
+
+  private func count(_ hessian: HessianAccumulator, in log: inout AttemptLog) {
     log.tokens = hessian.tokens
     log.samples = hessian.tokens / run.samples.length
   }
@@ -59,39 +61,17 @@ struct HeadQuantizer<Observer: QuantizationObserver> {
     let damping = solver.options(of: layer).damping
     while hessian.tokens < needed {
       let shortage = RecoveryPolicy.shortage(tokens: hessian.tokens, columns: layer.inputs)
+      let start = ContinuousClock.now
       let added = try run.extend(past: run.configuration.blockCount)
       guard !added.isEmpty else {
         log.add(.starved, shortage + "; " + run.whyNoMore, remedy: .damping, damping: damping)
         return try run.warnOfStarvation(layer, shortage: shortage, reason: run.whyNoMore)
       }
       try feed(added, to: &hessian, &log)
-      log.add(.starved, shortage + "; went on to \(run.samples.count) sequences", remedy: .moreSamples, damping: damping)
+      log.add(
+        .starved, shortage + "; went on to \(run.samples.count) sequences", remedy: .moreSamples, damping: damping,
+        seconds: (ContinuousClock.now - start) / .seconds(1))
+      count(hessian, in: &log)
     }
-  }
-}
-
-/// Rows of the output head that are in memory at a time.
-let headRowsAtOnce = 8192
-
-extension LayerSolver {
-  /// Quantizes a layer from its checkpoint, a few thousand rows at a time.
-  ///
-  /// - Parameters:
-  ///   - start: When the layer's work began.
-  ///   - work: Floating-point operations of all rows.
-  func quantizeRows(
-    of layer: LayerIdentity, _ preparation: Preparation, from checkpoint: CheckpointFolder, start: ContinuousClock.Instant, work: Double
-  ) throws -> LayerResult {
-    let name = layer.name + ".weight"
-    defer { checkpoint.releaseCachedPages(of: name) }
-    let parts = try stride(from: 0, to: layer.outputs, by: headRowsAtOnce).map { first in
-      try observer.checkCancellation()
-      let rows = first..<min(layer.outputs, first + headRowsAtOnce)
-      let weight = try checkpoint.rows(rows, of: name, columns: layer.inputs)
-      let part = try quantize(weight, of: layer, preparation).part
-      try observer.did(work * Double(rows.count) / Double(layer.outputs))
-      return part
-    }
-    return try finish(layer, parts, preparation, start: start)
   }
 }

@@ -65,7 +65,6 @@ public struct LayerFile: Sendable {
     var states = Array(blocks.finished(source: source).prefix(layers.count))
     for (layer, index) in zip(layers, layers.indices).dropFirst(states.count) {
       try observer.checkCancellation()
-      try observer.began(layer)
       let result = try quantize(index, solver)
       try observer.did(Self.work(layer))
       let state = BlockFiles.State(source: source, outcomes: [result.outcome], samples: 0, dropped: [], peaks: [:])
@@ -78,6 +77,7 @@ public struct LayerFile: Sendable {
   private func quantize(_ index: Int, _ solver: LayerSolver<some QuantizationObserver>) throws -> LayerResult {
     let layer = layers[index]
     guard let options = solver.plan[layer.name] else { return try solver.leaveAlone(layer) }
+    try solver.observer.began(layer)
     let start = ContinuousClock.now
     let weight = try matrix("weight", index)
     guard options.method == .gptq else { return try solver.quantize(whole: weight, of: layer, .rounding, start: start).result }

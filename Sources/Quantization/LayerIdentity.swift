@@ -27,7 +27,7 @@ public struct LayerIdentity: Sendable, Hashable, Codable {
   /// The output head, after the last block.
   public init(outputHeadOf configuration: ModelConfiguration) {
     self.init(
-      name: configuration.architecture.outputHeadModule, position: configuration.linears.count, block: configuration.blockCount,
+      name: configuration.architecture.outputHeadModule, position: configuration.linearCount, block: configuration.blockCount,
       outputs: configuration.vocabularySize, inputs: configuration.hiddenSize)
   }
 }

@@ -110,7 +110,9 @@ struct LayerSolver<Observer: QuantizationObserver> {
     try observer.finished(outcome)
     if let cause = outcome.degradedBy {
       try observer.warn(
-        "\(layer.name) is degraded: nothing made its Hessian fit for quantization (\(cause.rawValue)), so it was "
+        "\(layer.name) is degraded: "
+          + (cause == .starved ? "too few tokens reach it" : "nothing made its Hessian fit for quantization")
+          + " (\(cause.rawValue)), so it was "
           + (packed == nil ? "left in the source's precision" : "rounded to nearest"))
     }
     return LayerResult(outcome: outcome, packed: packed)
@@ -130,6 +132,7 @@ struct LayerSolver<Observer: QuantizationObserver> {
 
   /// A layer that is asked to stay as it is.
   func leaveAlone(_ layer: LayerIdentity) throws -> LayerResult {
+    try observer.began(layer)
     let outcome = LayerOutcome(layer: layer, method: .keep, seconds: 0)
     try observer.finished(outcome)
     return LayerResult(outcome: outcome, packed: nil)

@@ -6,27 +6,12 @@ import Transformer
 /// It is the job's own rules, preceded by rules with whole names: of modules that stay in the source's precision though no rule
 /// asked for it, and of names under which loaders join modules, which the job's rules may not match.
 struct LoaderRules {
-  /// What a loader needs of a module's options.
-  private struct Settings: Hashable {
-    let bits: Int
-    let groupSize: Int
-    let isSymmetric: Bool
-    let ordersByActivation: Bool
-
-    init(_ options: QuantizationOptions) {
-      bits = options.bits
-      groupSize = options.groupSize ?? -1
-      isSymmetric = options.isSymmetric
-      ordersByActivation = options.ordering == .descendingActivation
-    }
-  }
-
   private struct Exact: Hashable {
     /// The name with its block's number left out.
     let prefix: String
     let suffix: String
     /// nil: not quantized.
-    let settings: Settings?
+    let settings: LoaderSettings?
   }
 
   /// In the order in which they were found; the blocks of each, nil: the name has none.
@@ -55,7 +40,7 @@ struct LoaderRules {
         try add(layer.name, block: block, prefix: prefix, settings: nil)
       }
       for fused in FusedModules.all(ofBlock: block, in: configuration) {
-        let settings = Set(fused.parts.map { kept.contains($0.name) ? nil : plan[$0.name].map(Settings.init) })
+        let settings = Set(fused.parts.map { kept.contains($0.name) ? nil : plan[$0.name].map(LoaderSettings.init) })
         guard settings.count == 1, let common = settings.first else { continue }
         try add(fused.name, block: block, prefix: prefix, settings: common)
       }
@@ -63,8 +48,8 @@ struct LoaderRules {
   }
 
   /// - Parameter prefix: Of all names of the block.
-  private mutating func add(_ name: String, block: Int?, prefix: String, settings: Settings?) throws(QuantizationError) {
-    guard try plan.options(forName: name).map(Settings.init) != settings else { return }
+  private mutating func add(_ name: String, block: Int?, prefix: String, settings: LoaderSettings?) throws(QuantizationError) {
+    guard try plan.options(forName: name).map(LoaderSettings.init) != settings else { return }
     let suffix = block == nil ? "" : String(name.dropFirst(prefix.count))
     let rule = Exact(prefix: block == nil ? name : Self.withoutNumber(prefix), suffix: suffix, settings: settings)
     if let index = exact.firstIndex(where: { $0.rule == rule }) {
@@ -97,14 +82,14 @@ struct LoaderRules {
       rules[(rule.settings == nil ? "-:" : "+:") + expression(rule, blocks)] = .object(rule.settings.map(fields) ?? [:])
     }
     for rule in plan.rules.filter(\.leavesAlone) + plan.rules.filter({ !$0.leavesAlone }) {
-      rules[rule.pattern] = .object(rule.options(from: plan.base).map { fields(Settings($0)) } ?? [:])
+      rules[rule.pattern] = .object(rule.options(from: plan.base).map { fields(LoaderSettings($0)) } ?? [:])
     }
     return rules
   }
 
   /// Where they differ from those of the other modules.
-  private func fields(_ settings: Settings) -> JSONObject {
-    let base = Settings(plan.base)
+  private func fields(_ settings: LoaderSettings) -> JSONObject {
+    let base = LoaderSettings(plan.base)
     var fields = JSONObject()
     if settings.bits != base.bits { fields["bits"] = .integer(Int64(settings.bits)) }
     if settings.groupSize != base.groupSize { fields["group_size"] = .integer(Int64(settings.groupSize)) }

@@ -105,14 +105,16 @@ private struct MemoryDemand {
 
     let weights = Self.weights(linears)
     let projected = linears.reduce(0) { $1.stage == .mlpInput ? max($0, $1.outputs) : $0 }
-    let perCore = slices.slice * (2 * hidden + projected) * float
+    // Inside experts: input, output and what is gathered, gate and up.
+    let widths = configuration.experts == nil ? 2 * hidden + projected : 3 * hidden + max(projected, 2 * inner)
+    let perCore = slices.slice * widths * float
     let activations = max(batch * streams * hidden, pass * (queryChannels + 2 * keyChannels)) * float + perCore * Cores.perJob
     let stages = linears.map { layer in
       guard isCalibrated else { return layer.outputs * layer.inputs * 7 }
       // Half a float64 Hessian, what compensation adds up, a factor (a float64 one is tried where float32 fails).
       let single = Self.statistics(layer, compensates: compensates)
       let gathered = layer.place.expert == nil ? 0 : batch * streams * (hidden + 2 * inner) * float
-      let statistics = (layer.place.expert == nil ? single : max(2 * single, expertSums)) + gathered
+      let statistics = (layer.place.expert == nil ? single : max(single, expertSums) + single) + gathered
       let factor = 8 * layer.inputs * layer.inputs
       // Weights on their grid, codes while they are put together and packed; the rows that are in work.
       let result = layer.outputs * layer.inputs * 7 + Self.rowsInWork(layer.inputs)

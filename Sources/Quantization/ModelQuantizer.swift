@@ -26,6 +26,9 @@ public struct ModelQuantizer: Sendable {
     if quantizesHead, configuration.tiesEmbeddings { throw QuantizationError.tiedHead }
     checkpoint = try configuration.separatingExperts(of: CheckpointFolder(folder))
     self.memoryLimit = memoryLimit
+    guard configuration.linearCount <= checkpoint.tensorNames.count else {
+      throw ModelError.tooFewTensors(linears: configuration.linearCount, tensors: checkpoint.tensorNames.count)
+    }
     let linears = configuration.linears
     let head = LayerIdentity(outputHeadOf: configuration)
     plan = try QuantizationPlan(
@@ -74,7 +77,7 @@ public struct ModelQuantizer: Sendable {
     }
     return Result(
       outcomes: states.flatMap(\.outcomes), samples: states.last?.samples ?? 0, dropped: states.last?.dropped ?? [],
-      peaks: states.map(\.peaks))
+      peaks: states.prefix(configuration.blockCount).map(\.peaks))
   }
 
   /// NaN in a weight would go into every activation behind it.
@@ -109,8 +112,8 @@ public struct ModelQuantizer: Sendable {
     }
     guard plan.quantizesHead else { return }
     let head = HeadQuantizer(LayerIdentity(outputHeadOf: configuration), checkpoint: checkpoint, run: run, solver: solver)
-    let (result, peaks) = try head.quantize()
-    let state = run.state(source: source, results: [result], peaks: peaks)
+    let result = try head.quantize()
+    let state = run.state(source: source, results: [result], peaks: [:])
     try blocks.write([result], state, block: configuration.blockCount)
     states.append(state)
   }
@@ -132,8 +135,8 @@ public struct ModelQuantizer: Sendable {
         try configuration.linears(ofBlock: index).map { linear in
           try observer.checkCancellation()
           let layer = LayerIdentity(linear)
-          try observer.began(layer)
           guard plan.quantizes(linear) else { return try solver.leaveAlone(layer) }
+          try observer.began(layer)
           let start = ContinuousClock.now
           let weight = try checkpoint.matrix(linear.weight, rows: linear.outputs, columns: linear.inputs)
           defer { checkpoint.releaseCachedPages(of: linear.weight) }

@@ -22,7 +22,7 @@ public struct QuantizationPlan: Sendable {
   }
 
   /// Backtracking steps that one match may take; module names are short.
-  private static let stepLimit: UInt32 = 100_000
+  private static let stepLimit: UInt32 = 10_000
 
   /// The same for all modules.
   public init(_ options: QuantizationOptions) {

@@ -30,9 +30,9 @@ struct QuantizationSettings {
     dynamic = try LoaderRules(plan, of: configuration, keeping: kept).json
     let head = configuration.architecture.outputHeadModule
     quantizesHead = plan.quantizesHead && !kept.contains(head)
-    let keepsAll = kept.subtracting([head]).isEmpty
+    let quantizesAll = kept.subtracting([head]).isEmpty
     modules =
-      keepsAll || configuration.experts != nil ? nil : Self.modules(of: configuration, without: kept) + (quantizesHead ? [head] : [])
+      quantizesAll || configuration.experts != nil ? nil : Self.modules(of: configuration, without: kept) + (quantizesHead ? [head] : [])
   }
 
   /// transformers (optimum's `GPTQQuantizer`) knows no patterns, but quantizes only modules whose names end in one of these.

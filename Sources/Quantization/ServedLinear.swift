@@ -10,19 +10,22 @@ struct ServedLinear: Hashable {
   /// What Marlin kernels want their channels to be multiples of, on each GPU.
   let outputMultiple: Int
   let inputMultiple: Int
-  let options: QuantizationOptions
+  let settings: LoaderSettings
+  /// One of a block's experts that a router gives tokens.
+  let isRouted: Bool
 
   /// Of a group; −1: all.
-  var groupSize: Int { options.groupSize ?? -1 }
+  var groupSize: Int { settings.groupSize }
 
   private init(
-    _ name: String, outputs: Int, inputs: Int, dividesInputs: Bool, of expert: Expert? = nil, _ options: QuantizationOptions
+    _ name: String, outputs: Int, inputs: Int, dividesInputs: Bool, of expert: Expert? = nil, _ settings: LoaderSettings
   ) {
     self.name = name
     self.outputs = outputs
     self.inputs = inputs
     self.dividesInputs = dividesInputs
-    self.options = options
+    self.settings = settings
+    if case .routed = expert { isRouted = true } else { isRouted = false }
     switch expert {
     // `check_moe_marlin_supports_layer`: hidden size by 128, inner channels by 64 and by groups.
     case .routed?: (outputMultiple, inputMultiple) = (128, dividesInputs ? 64 : 128)
@@ -40,19 +43,19 @@ struct ServedLinear: Hashable {
   ) -> (linears: [ServedLinear], mixtures: [String]) {
     var linears: [ServedLinear] = []
     var mixtures: [String] = []
-    func options(_ layer: LinearLayer) -> QuantizationOptions? { kept.contains(layer.name) ? nil : plan[layer.name] }
+    func settings(_ layer: LinearLayer) -> LoaderSettings? { kept.contains(layer.name) ? nil : plan[layer.name].map(LoaderSettings.init) }
     func add(_ linear: ServedLinear) { if !linears.contains(linear) { linears.append(linear) } }
     for block in 0..<configuration.blockCount {
       let fused = FusedModules.all(ofBlock: block, in: configuration)
-      for module in fused where Set(module.parts.map(options)).count > 1 { mixtures.append(module.name) }
+      for module in fused where Set(module.parts.map(settings)).count > 1 { mixtures.append(module.name) }
       for stage in BlockStage.allCases {
         for group in configuration.inputGroups(of: stage, ofBlock: block) {
           let name = group.count == 1 ? nil : stage == .attentionInput ? "qkv_proj" : "gate_up_proj"
-          guard let first = group.first, let options = options(first) else { continue }
+          guard let first = group.first, let settings = settings(first) else { continue }
           add(
             ServedLinear(
               Self.shortName(first, name), outputs: group.reduce(0) { $0 + $1.outputs }, inputs: first.inputs,
-              dividesInputs: stage == .attentionOutput || stage == .mlpOutput, of: first.place.expert, options))
+              dividesInputs: stage == .attentionOutput || stage == .mlpOutput, of: first.place.expert, settings))
         }
       }
     }
@@ -61,13 +64,14 @@ struct ServedLinear: Hashable {
       // vLLM pads the vocabulary.
       add(
         ServedLinear(
-          head.name, outputs: (head.outputs + 63) / 64 * 64, inputs: head.inputs, dividesInputs: false, plan[head.name] ?? plan.base))
+          head.name, outputs: (head.outputs + 63) / 64 * 64, inputs: head.inputs, dividesInputs: false,
+          LoaderSettings(plan[head.name] ?? plan.base)))
     }
     return (linears, mixtures)
   }
 
   private static func shortName(_ layer: LinearLayer, _ fused: String?) -> String {
-    let name = fused ?? layer.name.split(separator: ".").last.map(String.init) ?? layer.name
+    let name = fused ?? layer.moduleName
     return switch layer.place.expert {
     case .routed?: "experts' \(name)"
     case .shared?: "shared_expert.\(name)"

@@ -45,7 +45,7 @@ public struct ServingPreflight: Sendable, Hashable {
   public init(_ configuration: ModelConfiguration, _ plan: QuantizationPlan, keeping kept: Set<String> = []) {
     let (linears, mixtures) = ServedLinear.all(of: configuration, plan, keeping: kept)
     func values(_ name: String, _ required: String, _ value: (ServedLinear) -> String, _ isMet: (ServedLinear) -> Bool) -> Rule {
-      let found = linears.map(value).reduce(into: [String]()) { found, value in if !found.contains(value) { found.append(value) } }
+      let found = Self.distinct(linears.map(value))
       return Rule(
         name: name, required: required, found: found.isEmpty ? "nothing is quantized" : found.joined(separator: ", "),
         isMet: linears.allSatisfy(isMet))
@@ -54,15 +54,16 @@ public struct ServingPreflight: Sendable, Hashable {
       let others = linears.filter { !isMet($0) }
       return Rule(
         name: name, required: required,
-        found: others.isEmpty ? "all are" : others.map { "\($0.name) has \(count($0))" }.joined(separator: ", "), isMet: others.isEmpty)
+        found: others.isEmpty ? "all are" : Self.distinct(others.map { "\($0.name) has \(count($0))" }).joined(separator: ", "),
+        isMet: others.isEmpty)
     }
     func multiples(_ divisor: (ServedLinear) -> Int) -> String {
       let divisors = Set(linears.map(divisor)).sorted().map(String.init).joined(separator: " or ")
       return "multiples of \(divisors)"
     }
     rules = [
-      values("bits", "4 or 8", { "\($0.options.bits)" }, { Self.bits.contains($0.options.bits) }),
-      values("sym", "true", { "\($0.options.isSymmetric)" }, { $0.options.isSymmetric }),
+      values("bits", "4 or 8", { "\($0.settings.bits)" }, { Self.bits.contains($0.settings.bits) }),
+      values("sym", "true", { "\($0.settings.isSymmetric)" }, { $0.settings.isSymmetric }),
       values("group_size", "-1, 32, 64 or 128", { "\($0.groupSize)" }, { Self.groupSizes.contains($0.groupSize) }),
       channels("output channels", multiples(\.outputMultiple), \.outputs) { $0.outputs % $0.outputMultiple == 0 },
       channels("input channels", multiples(\.inputMultiple), \.inputs) { $0.inputs % $0.inputMultiple == 0 },
@@ -86,21 +87,30 @@ public struct ServingPreflight: Sendable, Hashable {
     }
     let heads = configuration.keyValueHeads
     guard heads % size == 0 || size % heads == 0 else { return ["\(heads) key-value heads can't be divided among \(size)"] }
-    return linears.flatMap { $0.obstacles(dividedBy: size, configuration) }
+    return distinct(linears.flatMap { $0.obstacles(dividedBy: size, configuration) })
+  }
+
+  private static func distinct(_ texts: [String]) -> [String] {
+    texts.reduce(into: []) { distinct, text in if !distinct.contains(text) { distinct.append(text) } }
   }
 
   private static func transformersObstacles(
     _ configuration: ModelConfiguration, _ plan: QuantizationPlan, _ linears: [ServedLinear]
   ) -> [String] {
     var obstacles: [String] = []
-    func differ<Value: Hashable>(_ value: (QuantizationOptions) -> Value) -> Bool { Set(linears.map { value($0.options) }).count > 1 }
+    let base = LoaderSettings(plan.base)
+    func differ<Value: Equatable>(_ value: KeyPath<LoaderSettings, Value>) -> Bool {
+      linears.contains { $0.settings[keyPath: value] != base[keyPath: value] }
+    }
     let fields = [
       ("bits", differ(\.bits)), ("group_size", differ(\.groupSize)), ("sym", differ(\.isSymmetric)),
-      ("desc_act", differ { $0.ordering == .descendingActivation }),
+      ("desc_act", differ(\.ordersByActivation)),
     ].filter(\.1).map(\.0)
-    if !fields.isEmpty { obstacles.append("its modules differ in \(fields.joined(separator: ", ")), and it reads one choice") }
-    if plan.quantizesHead { obstacles.append("it reads no quantized lm_head and runs one of random weights") }
-    if configuration.experts != nil { obstacles.append("it reads no quantized experts and runs experts of random weights") }
+    if !fields.isEmpty { obstacles.append("modules differ from the others in \(fields.joined(separator: ", ")), and it reads one choice") }
+    if linears.contains(where: { $0.name == configuration.architecture.outputHeadModule }) {
+      obstacles.append("it reads no quantized lm_head and runs one of random weights")
+    }
+    if linears.contains(where: \.isRouted) { obstacles.append("it reads no quantized experts and runs experts of random weights") }
     return obstacles
   }
 
@@ -117,7 +127,7 @@ public struct ServingPreflight: Sendable, Hashable {
       let known = gptqModelGroupSizes.sorted().map(String.init).joined(separator: ", ")
       obstacles.append("group_size \(other.groupSize) is not one of \(known)")
     }
-    if plan.base.format == .v1, linears.contains(where: { !$0.options.isSymmetric }) {
+    if plan.base.format == .v1, linears.contains(where: { !$0.settings.isSymmetric }) {
       obstacles.append("it refuses asymmetric checkpoints in format gptq that others made; format gptq_v2 loads")
     }
     return obstacles

@@ -18,10 +18,10 @@ extension Architecture {
       Architecture(
         modelType: "mixtral", windows: .everywhere(default: nil), rotaryTheta: 1_000_000,
         experts: ExpertLayout(
-          module: "block_sparse_moe", gate: "w1", up: "w3", down: "w2", countField: "num_local_experts", sizeField: "intermediate_size",
+          module: "block_sparse_moe", gate: "w1", up: "w3", down: "w2", sizeField: "intermediate_size",
           normalizesWeights: true)),
       Architecture(
-        modelType: "qwen2_moe", biased: [.query, .key, .value], windows: .everywhereIfAsked,
+        modelType: "qwen2_moe", biased: [.query, .key, .value], windows: .everySecondIfAsked,
         experts: ExpertLayout(sharedSizeField: "shared_expert_intermediate_size")),
       Architecture(
         modelType: "qwen3_moe", readsBiasFields: true, normalizesHeads: true, windows: .everywhereIfAsked, experts: ExpertLayout()),

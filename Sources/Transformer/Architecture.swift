@@ -79,8 +79,10 @@ enum WindowRule: Sendable, Hashable {
   case everywhere(default: Int?)
   /// If `use_sliding_window`: as `layer_types` says, or from block `max_window_layers` on.
   case whereAsked
-  /// If `use_sliding_window`: as `layer_types` says, or all.
+  /// If `use_sliding_window`: all.
   case everywhereIfAsked
+  /// If `use_sliding_window`: as `layer_types` says, or the first and every second of those before block `max_window_layers`.
+  case everySecondIfAsked
   /// As `layer_types` says, or all but every `sliding_window_pattern`-th, by default as said.
   case allButEvery(Int)
 }

@@ -59,7 +59,8 @@ struct ExpertLayout: Sendable, Hashable {
   var gate = "gate_proj"
   var up = "up_proj"
   var down = "down_proj"
-  var countField = "num_experts"
+  /// Either of the names that it has had.
+  var countFields = ["num_experts", "num_local_experts"]
   var sizeField = "moe_intermediate_size"
   /// nil: there is no shared expert.
   var sharedSizeField: String?
@@ -80,7 +81,7 @@ struct ExpertLayout: Sendable, Hashable {
       case .gate: gate
       case .up: up
       case .down: down
-      case .query, .key, .value, .queryKeyValue, .attentionOutput, .gateUp: ""
+      case .query, .key, .value, .queryKeyValue, .attentionOutput, .gateUp: preconditionFailure("experts have no \(role)")
       }
     return switch expert {
     case .routed(let index): "\(module).experts.\(index).\(linear)"
@@ -91,10 +92,15 @@ struct ExpertLayout: Sendable, Hashable {
 
 extension ConfigurationFields {
   func experts(_ layout: ExpertLayout, blockCount: Int) throws(ModelError) -> ExpertConfiguration {
-    let count = try count(layout.countField, limit: 65_536)
+    let countField = layout.countFields.first(where: gives) ?? layout.countFields[0]
+    let count = try count(countField, limit: 65_536)
+    for other in layout.countFields where gives(other) && other != countField {
+      let found = try self.count(other, limit: 65_536)
+      guard found == count else { throw .invalidField(other, expected: "that of \(countField) (\(count))", found: "\(found)") }
+    }
     let perToken = try self.count("num_experts_per_tok", limit: 65_536)
     guard perToken <= count else {
-      throw .invalidField("num_experts_per_tok", expected: "at most \(layout.countField) (\(count))", found: "\(perToken)")
+      throw .invalidField("num_experts_per_tok", expected: "at most \(countField) (\(count))", found: "\(perToken)")
     }
     let step = try optionalCount("decoder_sparse_step") ?? 1
     let dense = Set(try indices("mlp_only_layers", below: blockCount))

@@ -73,6 +73,10 @@ public struct LinearLayer: Sendable, Hashable {
   public let share: Double
 
   public var role: LinearRole { place.role }
+  /// The name's last part.
+  package var moduleName: String { name.split(separator: ".").last.map(String.init) ?? name }
+  /// The name without that.
+  package var parent: String { name.split(separator: ".").dropLast().joined(separator: ".") }
   public var weight: String { name + ".weight" }
   public var bias: String { name + ".bias" }
 }
@@ -118,7 +122,13 @@ extension ModelConfiguration {
   }
 
   private func firstPosition(ofBlock block: Int) -> Int {
-    guard let sparse = experts?.sparseBlocks else { return block * places(ofBlock: block).count }
-    return sparse.indices.prefix(block).reduce(0) { $0 + places(ofBlock: $1).count }
+    let fuses = architecture.fusesProjections
+    let (attention, mlp) = (fuses ? 2 : 4, fuses ? 2 : 3)
+    guard let experts else { return block * (attention + mlp) }
+    let sparse = experts.sparseBlocks.prefix(block).count { $0 }
+    return block * attention + mlp * (block - sparse + sparse * (experts.count + (experts.sharedIntermediateSize == nil ? 0 : 1)))
   }
+
+  /// As many as `linears` has, without making them.
+  public var linearCount: Int { firstPosition(ofBlock: blockCount) }
 }

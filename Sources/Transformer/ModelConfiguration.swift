@@ -106,7 +106,7 @@ public struct ModelConfiguration: Sendable {
   }
 
   /// Tokens that a block's queries attend to, themselves among them; nil: all before.
-  func window(ofBlock block: Int) -> Int? { windows[block] }
+  package func window(ofBlock block: Int) -> Int? { windows[block] }
 
   func rotary(ofBlock block: Int) -> RotaryScheme { windows[block] == nil ? rotary : localRotary ?? rotary }
 }
@@ -160,7 +160,12 @@ extension ConfigurationFields {
       return slides.map { $0 ? window : nil }
     case .everywhereIfAsked:
       guard try bool("use_sliding_window", default: false), let window = try optionalCount("sliding_window") else { return all }
-      let slides = try slidingBlocks(count: blockCount) ?? all.map { _ in true }
+      return all.map { _ in window }
+    case .everySecondIfAsked:
+      guard try bool("use_sliding_window", default: false) else { return all }
+      let window = try optionalCount("sliding_window") ?? 4096
+      let end = try optionalCount("max_window_layers", from: 0) ?? 28
+      let slides = try slidingBlocks(count: blockCount) ?? all.indices.map { $0 < end && $0.isMultiple(of: 2) }
       return slides.map { $0 ? window : nil }
     case .allButEvery(let period):
       // transformers 4.57 writes its own field with an underscore.

@@ -7,6 +7,8 @@ public enum ModelError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A feature that the model's architecture can have and that isn't computed.
   case unsupported(field: String, value: String, advice: String)
   case wrongShape(tensor: String, expected: [Int], found: [Int])
+  /// The weights can't hold all linears that the configuration describes.
+  case tooFewTensors(linears: Int, tensors: Int)
   case tokenOutOfRange(token: Int, vocabularySize: Int)
 
   public var description: String {
@@ -23,6 +25,8 @@ public enum ModelError: Error, Hashable, Sendable, CustomStringConvertible {
       "config.json: \(field) \(value) is not supported: \(advice)"
     case .wrongShape(let tensor, let expected, let found):
       "tensor \(tensor) has shape \(found), config.json asks for \(expected); the files are of different models"
+    case .tooFewTensors(let linears, let tensors):
+      "config.json describes \(linears) linears, the weights hold \(tensors) tensors; the files are of different models"
     case .tokenOutOfRange(let token, let vocabularySize):
       "token id \(token) is outside the model's vocabulary of \(vocabularySize); the data was made for another tokenizer"
     }

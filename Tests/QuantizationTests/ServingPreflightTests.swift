@@ -76,6 +76,11 @@ import Transformer
     let mixed = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("-:.*k_proj")]))
     #expect(mixed.rules.last?.found == "model.layers.0.self_attn.qkv_proj differ")
     #expect(mixed.warnings.count == 1 && mixed.transformersObstacles.isEmpty)
+    // Damping is nothing that loaders know of.
+    let damped = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("+:.*k_proj", damping: 0.1)]))
+    #expect(damped.isMet && damped.warnings.isEmpty)
+    let all = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("+:.*", bits: 8)]))
+    #expect(all.isMet && all.transformersObstacles.count == 1)
     let whole = ServingPreflight(configuration, try Self.plan(configuration, [QuantizationPlanTests.rule("-:.*self_attn")]))
     #expect(whole.isMet && whole.warnings.isEmpty)
   }
@@ -88,7 +93,7 @@ import Transformer
     #expect(preflight.isMet)
     #expect(
       preflight.transformersObstacles == [
-        "its modules differ in bits, group_size, desc_act, and it reads one choice",
+        "modules differ from the others in bits, group_size, desc_act, and it reads one choice",
         "it reads no quantized lm_head and runs one of random weights",
       ])
     #expect(preflight.warnings.count == 1 && preflight.warnings[0].contains("transformers won't run this checkpoint"))

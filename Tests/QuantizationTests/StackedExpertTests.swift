@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Quantization
+import StrictJSON
 import Testing
 import Transformer
 
@@ -52,6 +53,22 @@ import Transformer
       return try Data(contentsOf: run.artifact.appending(component: "model.safetensors"))
     }
     #expect(try bytes(stacked.url) == bytes(Self.folder(model)))
+  }
+
+  @Test("A configuration of more linears than the weights can hold is refused before any is listed")
+  func refusesHugeConfigurations() throws {
+    let folder = try TemporaryFolder()
+    let file = Self.folder("qwen3-moe").appending(component: "config.json")
+    var json = try #require(JSONValue(parsing: Array(Data(contentsOf: file))).objectValue)
+    (json["num_experts"], json["num_hidden_layers"]) = (65_536, 10_000)
+    json["layer_types"] = nil
+    try Data(JSONValue.object(json).serialized().utf8).write(to: folder.url.appending(component: "config.json"))
+    try FileManager.default.copyItem(
+      at: Self.folder("qwen3-moe").appending(component: "model.safetensors"), to: folder.url.appending(component: "model.safetensors"))
+    let error = try #require(throws: ModelError.self) {
+      try ModelQuantizer(model: folder.url, options: QuantizationOptions(groupSize: 32))
+    }
+    #expect(error.description.contains("describes 1966120000 linears"), "\(error)")
   }
 
   @Test("A stack of another shape is refused with both shapes")

@@ -92,6 +92,68 @@ import Transformer
     #expect(error.description.contains(hostile.message), "\(error)")
   }
 
+  private static let mixture: JSONObject = [
+    "model_type": "qwen3_moe", "hidden_size": 64, "intermediate_size": 96, "moe_intermediate_size": 48, "num_experts_per_tok": 2,
+    "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 160,
+    "max_position_embeddings": 256,
+  ]
+
+  @Test("The number of experts has either of its names", arguments: ["num_experts", "num_local_experts"])
+  func readsExpertCounts(_ field: String) throws {
+    var object = Self.mixture
+    object[field] = 4
+    #expect(try ModelConfiguration(.object(object)).experts?.count == 4)
+  }
+
+  @Test("Blocks with experts and dense ones follow each other as config.json says, and are numbered through")
+  func mixesBlocks() throws {
+    var object = Self.mixture
+    object["num_experts"] = 4
+    object["decoder_sparse_step"] = 2
+    object["mlp_only_layers"] = [3]
+    let configuration = try ModelConfiguration(.object(object))
+    #expect((0..<6).map { configuration.experts(ofBlock: $0) != nil } == [false, true, false, false, false, true])
+    let linears = configuration.linears
+    #expect(linears.map(\.position) == Array(linears.indices))
+    #expect(linears.count == 4 * 7 + 2 * (4 + 4 * 3) && configuration.linearCount == linears.count)
+  }
+
+  @Test(
+    "Windows of mixtures are those of transformers 5",
+    arguments: [("qwen2_moe", [true, false, true, false, false, false]), ("qwen3_moe", [true, true, true, true, true, true])])
+  func slidesMixtures(_ type: String, _ slides: [Bool]) throws {
+    var object = Self.mixture
+    (object["num_experts"], object["shared_expert_intermediate_size"]) = (4, 80)
+    (object["sliding_window"], object["max_window_layers"]) = (16, 4)
+    object["model_type"] = .string(type)
+    object["use_sliding_window"] = true
+    let configuration = try ModelConfiguration(.object(object))
+    #expect((0..<6).map { configuration.window(ofBlock: $0) == 16 } == slides)
+  }
+
+  @Test(
+    "What experts are made of is checked",
+    arguments: [
+      Hostile(field: "num_experts", value: 0, message: "num_experts must be an integer from 1"),
+      Hostile(field: "num_experts", value: 1_000_000_000, message: "num_experts must be an integer from 1"),
+      Hostile(field: "num_experts", value: .null, message: "has no num_experts"),
+      Hostile(field: "num_local_experts", value: 8, message: "num_local_experts must be that of num_experts (4), is 8"),
+      Hostile(field: "num_experts_per_tok", value: 5, message: "num_experts_per_tok must be at most num_experts (4), is 5"),
+      Hostile(field: "num_experts_per_tok", value: "2", message: "num_experts_per_tok must be an integer"),
+      Hostile(field: "moe_intermediate_size", value: -1, message: "moe_intermediate_size must be an integer from 1"),
+      Hostile(field: "decoder_sparse_step", value: 0, message: "decoder_sparse_step must be an integer from 1"),
+      Hostile(field: "mlp_only_layers", value: [6], message: "mlp_only_layers"),
+      Hostile(field: "mlp_only_layers", value: 3, message: "mlp_only_layers"),
+      Hostile(field: "norm_topk_prob", value: 1, message: "norm_topk_prob must be true or false"),
+    ])
+  func refusesExperts(_ hostile: Hostile) throws {
+    var object = Self.mixture
+    object["num_experts"] = 4
+    object[hostile.field] = hostile.value
+    let error = try #require(throws: ModelError.self) { try ModelConfiguration(.object(object)) }
+    #expect(error.description.contains(hostile.message), "\(error)")
+  }
+
   @Test(
     "A file that is no JSON object is refused",
     arguments: ["", "[]", "null", "{", "{\"model_type\": \"qwen2\", \"model_type\": \"qwen2\"}"])
