@@ -125,7 +125,7 @@ extension BlockQuantizer {
 
 extension ExpertRouting {
   /// Those that an expert computes among all.
-  fileprivate func tokens(of expert: Expert?, among count: Int) -> [Int] {
+  func tokens(of expert: Expert?, among count: Int) -> [Int] {
     if case .routed(let index) = expert { tokens[index] } else { Array(0..<count) }
   }
 }

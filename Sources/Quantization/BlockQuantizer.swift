@@ -88,14 +88,18 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     let atOnce = run.groupsAtOnce(groups)
     // Both streams begin with the same embeddings.
     let compensates = original != nil && !(block.index == 0 && stage == .attentionInput)
+    let isMixture = groups.contains { $0[0].place.expert != nil }
+    let escalations = isMixture ? try settleSamples(for: groups, at: stage) : []
     return try stride(from: 0, to: groups.count, by: atOnce).flatMap { first in
       let log = run.takePendingLog()
-      var statistics = groups[first..<min(groups.count, first + atOnce)].map {
-        StageStatistics(
-          $0, damping: solver.options(of: LayerIdentity($0[0])).damping,
+      var statistics = (first..<min(groups.count, first + atOnce)).map { index in
+        var statistics = StageStatistics(
+          groups[index], damping: solver.options(of: LayerIdentity(groups[index][0])).damping,
           compensating: compensates ? solver.plan.base.errorCompensation : 0, log: log)
+        for escalation in escalations where escalation.group == index { statistics.note(escalation) }
+        return statistics
       }
-      try feed(0..<run.samples.count, to: stage, into: &statistics, advancing: first == 0)
+      try feed(0..<run.samples.count, to: stage, into: &statistics, advancing: first == 0 && !isMixture)
       count(&statistics)
       try escalate(stage, into: &statistics)
       let starved = try completeExperts(of: stage, &statistics)
@@ -165,7 +169,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     }
   }
 
-  private func advance(_ pass: Range<Int>, to stage: BlockStage) throws {
+  func advance(_ pass: Range<Int>, to stage: BlockStage) throws {
     run.quantized.advance(to: stage, block, pass, monitor: monitor)
     if let original { run.original?.advance(to: stage, original, pass, monitor: originalMonitor) }
     try observer.did(run.work.preceding(stage, ofBlock: block.index, tokens: pass.count, length: run.samples.length) * run.streams)

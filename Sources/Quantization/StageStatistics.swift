@@ -60,6 +60,12 @@ struct StageStatistics {
     compensation = nil
   }
 
+  /// An escalation came before anything was added.
+  mutating func note(_ escalation: ExpertEscalation) {
+    (log.samples, log.tokens) = (escalation.samples, escalation.tokens)
+    log.add(.starved, escalation.detail, remedy: .moreSamples, damping: damping, seconds: escalation.seconds)
+  }
+
   /// What was added up, which is gone then.
   mutating func takeHessian() -> SymmetricMatrix {
     var taken = HessianAccumulator(columns: 0)
