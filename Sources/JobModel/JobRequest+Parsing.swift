@@ -36,7 +36,7 @@ extension JobRequest {
         reader.report("calibration", "is missing: method \"gptq\" needs calibration text; only \"rtn\" works without")
       }
     case .layers:
-      if reader.has("moe") { reader.report("moe", "can't go with kind \"layers\": single layers have no experts; leave it out") }
+      if reader.has("moe") { reader.report("moe", MixtureRequest.noExperts) }
       if reader.has("calibration") {
         reader.report("calibration", "can't go with kind \"layers\": the file brings its own Hessians; leave it out")
       }
@@ -107,7 +107,9 @@ extension RecoveryRequest {
 }
 
 extension MixtureRequest {
-  fileprivate init(reading reader: inout RequestReader) { self.init(starved: reader.choice("starved", of: Starved.self) ?? .allTokens) }
+  fileprivate init(reading reader: inout RequestReader) { self.init(starved: reader.starvedExperts() ?? .allTokens) }
+
+  static let noExperts = "can't go with kind \"layers\": single layers have no experts; leave it out"
 }
 
 extension CalibrationRequest {

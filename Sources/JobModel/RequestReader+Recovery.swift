@@ -6,5 +6,7 @@ extension RequestReader {
 
   mutating func escalateSamples() -> [Int]? { risingInts("escalate_samples", in: 1...(1 << 20), atMost: 16) }
 
+  mutating func starvedExperts() -> MixtureRequest.Starved? { choice("starved", of: MixtureRequest.Starved.self) }
+
   mutating func onExhausted() -> RecoveryRequest.Exhausted? { choice("on_exhausted", of: RecoveryRequest.Exhausted.self) }
 }

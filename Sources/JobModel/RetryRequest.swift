@@ -10,15 +10,18 @@ public struct RetryRequest: Sendable, Hashable {
   public var escalateSamples: [Int]?
   /// `recovery.on_exhausted`.
   public var onExhausted: RecoveryRequest.Exhausted?
+  /// `moe.starved`.
+  public var starved: MixtureRequest.Starved?
 
   public init(
     dampPercent: Double? = nil, dampingStart: DampingRequest.Start? = nil, escalateSamples: [Int]? = nil,
-    onExhausted: RecoveryRequest.Exhausted? = nil
+    onExhausted: RecoveryRequest.Exhausted? = nil, starved: MixtureRequest.Starved? = nil
   ) {
     self.dampPercent = dampPercent
     self.dampingStart = dampingStart
     self.escalateSamples = escalateSamples
     self.onExhausted = onExhausted
+    self.starved = starved
   }
 
   /// Reads a request from outside.
@@ -33,6 +36,7 @@ public struct RetryRequest: Sendable, Hashable {
     dampingStart = reader.nested("damping") { $0.dampingStart() } ?? nil
     let recovery = reader.nested("recovery") { ($0.escalateSamples(), $0.onExhausted()) }
     (escalateSamples, onExhausted) = recovery ?? (nil, nil)
+    starved = reader.nested("moe") { $0.starvedExperts() } ?? nil
     let errors = reader.finished()
     guard errors.isEmpty else { throw Problem.invalidRequest(errors) }
   }
@@ -44,11 +48,15 @@ public struct RetryRequest: Sendable, Hashable {
     if request.kind == .layers, escalateSamples?.isEmpty == false {
       throw Problem.invalidRequest([.init(pointer: "/recovery/escalate_samples", detail: RecoveryRequest.noMoreRows)])
     }
+    if request.kind == .layers, starved != nil {
+      throw Problem.invalidRequest([.init(pointer: "/moe", detail: MixtureRequest.noExperts)])
+    }
     var changed = request
     changed.quantization.dampPercent = dampPercent ?? request.quantization.dampPercent
     changed.damping.start = dampingStart ?? request.damping.start
     changed.recovery.escalateSamples = escalateSamples ?? request.recovery.escalateSamples
     changed.recovery.onExhausted = onExhausted ?? request.recovery.onExhausted
+    changed.moe = starved.map { MixtureRequest(starved: $0) } ?? request.moe
     return changed
   }
 }

@@ -10,16 +10,19 @@ package struct RecoveryOptions: ParsableArguments {
     transform: Self.counts) var escalateSamples: [[Int]] = []
   @Option(help: "What becomes of a layer that nothing cures: fail (the job), rtn (round it to nearest) or keep (in 16 bits).")
   var onExhausted: String?
+  @Option(help: "What becomes of experts that few tokens reach: all_tokens (calibrated on the others' too), rtn or keep.")
+  var starvedExperts: String?
 
   package init() {}
 
-  /// `{"quantization": …, "damping": …, "recovery": …}`, of each what was given.
+  /// `{"quantization": …, "damping": …, "recovery": …, "moe": …}`, of each what was given.
   package var request: JSONObject {
     let samples = escalateSamples.isEmpty ? nil : JSONValue.array(escalateSamples.joined().map { .integer(Int64($0)) })
     return JSONObject(given: [
       ("quantization", JSONObject(given: [("damp_percent", dampPercent.map(JSONValue.number))]).valueIfAny),
       ("damping", JSONObject(given: [("start", dampingStart.map(JSONValue.string))]).valueIfAny),
       ("recovery", JSONObject(given: [("escalate_samples", samples), ("on_exhausted", onExhausted.map(JSONValue.string))]).valueIfAny),
+      ("moe", JSONObject(given: [("starved", starvedExperts.map(JSONValue.string))]).valueIfAny),
     ])
   }
 

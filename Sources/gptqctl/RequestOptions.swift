@@ -20,8 +20,6 @@ package struct RequestOptions: ParsableArguments {
       "What is different for some modules, as JSON: {\"-:REGEX\": {}, \"+:REGEX\": {\"bits\": 8}}. -: leaves modules in 16 bits.",
       valueName: "json"), transform: Self.json)
   var dynamic: JSONValue?
-  @Option(help: "What becomes of experts that few tokens reach: all_tokens (calibrated on the others' too), rtn or keep.")
-  var starvedExperts: String?
   @OptionGroup var recovery: RecoveryOptions
   @Option(help: "Dataset whose activations the Hessians are made of.") var calibration: String?
   @Option(help: "Calibration sequences.") var samples: Int?
@@ -55,7 +53,6 @@ package struct RequestOptions: ParsableArguments {
     ])
     request["kind"] = kind.map(JSONValue.string)
     request["quantization"] = quantization.valueIfAny
-    request["moe"] = JSONObject(given: [("starved", starvedExperts.map(JSONValue.string))]).valueIfAny
     request["calibration"] = calibration.valueIfAny
     request["evaluation"] = evaluation.valueIfAny
     request["priority"] = Self.integer(priority)

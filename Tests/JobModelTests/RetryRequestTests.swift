@@ -23,6 +23,8 @@ import Testing
       Change(json: ["recovery": ["on_exhausted": "keep"]]) { $0.recovery.onExhausted = .keep },
       Change(json: ["recovery": ["escalate_samples": []]]) { $0.recovery.escalateSamples = [] },
       Change(json: ["recovery": ["escalate_samples": [512, 1024]]]) { $0.recovery.escalateSamples = [512, 1024] },
+      Change(json: ["moe": ["starved": "rtn"]]) { $0.moe = .init(starved: .rtn) },
+      Change(json: ["moe": .null]) { _ in },
       Change(json: ["damping": ["start": "history"]]) { $0.damping.start = .history },
       Change(json: ["quantization": ["damp_percent": 0]]) { $0.quantization.dampPercent = 0 },
       Change(
@@ -46,7 +48,7 @@ import Testing
     "Every wrong field is named by its pointer",
     arguments: [
       ([], [""], "must be an object, is an array"), (.null, [""], "must be an object, is null"),
-      (["model": "other"], ["/model"], "known here: damping, quantization, recovery"),
+      (["model": "other"], ["/model"], "known here: damping, moe, quantization, recovery"),
       (["quantization": ["bits": 8]], ["/quantization/bits"], "known here: damp_percent"),
       (["quantization": ["damp_percent": 1.5]], ["/quantization/damp_percent"], "from 0.0 to 1.0, is 1.5"),
       (["quantization": ["damp_percent": "0.1"]], ["/quantization/damp_percent"], "must be a number"),
@@ -71,5 +73,7 @@ import Testing
     #expect(try RetryRequest(escalateSamples: [], onExhausted: .rtn).applied(to: job).recovery.onExhausted == .rtn)
     let problem = try #require(throws: Problem.self) { try RetryRequest(escalateSamples: [256]).applied(to: job) }
     #expect(problem.errors?.map(\.pointer) == ["/recovery/escalate_samples"])
+    let mixture = try #require(throws: Problem.self) { try RetryRequest(starved: .rtn).applied(to: job) }
+    #expect(mixture.errors?.map(\.pointer) == ["/moe"])
   }
 }

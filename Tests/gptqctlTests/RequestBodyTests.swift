@@ -47,6 +47,7 @@ import gptqctl
         #"{"quantization":{"damp_percent":0.25},"damping":{"start":"history"},"recovery":{"escalate_samples":[256,512,1024]}}"#
       ),
       ("latest --escalate-samples none", #"{"recovery":{"escalate_samples":[]}}"#),
+      ("latest --starved-experts keep", #"{"moe":{"starved":"keep"}}"#),
     ] as [(String, String?)])
   func retries(line: String, json: String?) throws {
     let body = try Retry.parse(line.split(separator: " ").map(String.init)).body
