@@ -54,7 +54,7 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules"].map { .embedInCode("Migrations/\($0).sql") },
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions"].map { .embedInCode("Migrations/\($0).sql") },
       swiftSettings: safe),
     .target(
       name: "JobRunner",
@@ -80,7 +80,8 @@ let package = Package(
     .executableTarget(
       name: "gptqd",
       dependencies: [
-        "Service", .product(name: "Logging", package: "swift-log"), .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Service", "JobModel", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: safe),
     .executableTarget(
       name: "gptqctl",

@@ -75,10 +75,30 @@ extension Database {
         """, arguments: [job.text, layer.name, layer.position, try APICoding.text(encoding: layer)])
   }
 
+  /// Where a job was when its daemon ended.
+  func interruption(of job: Job, at now: Date) throws -> Job.Interruption {
+    let layers = try values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? ORDER BY position", arguments: [job.id.text])
+    return Job.Interruption(
+      foundAt: now, stage: job.stage, layersDone: layers.count { $0.state == .done }, layer: layers.first { $0.state != .done }?.name)
+  }
+
   func append(_ kind: JobEvent.Kind, to job: JobID, _ data: JSONValue, at now: Date) throws {
     try execute(
       sql: "INSERT INTO events (job, kind, at, data) VALUES (?, ?, ?, ?)",
       arguments: [job.text, kind.rawValue, APICoding.text(now), data.serialized()])
+  }
+}
+
+extension DatabaseError {
+  /// What the disk doesn't do, as an error of the store; other errors as they are.
+  func ofStore(_ path: String) -> any Error {
+    switch resultCode {
+    case .SQLITE_FULL: JobStoreError.diskFull(path: path)
+    case .SQLITE_NOTADB, .SQLITE_CORRUPT: JobStoreError.notADatabase(path: path)
+    case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_BUSY, .SQLITE_LOCKED:
+      JobStoreError.unusable(path: path, reason: message ?? "\(self)")
+    default: self
+    }
   }
 }
 
@@ -93,5 +113,7 @@ extension JobEvent {
 }
 
 extension APICoding {
+  static func json(encoding value: some Encodable) throws -> JSONValue { try JSONValue(parsing: Array(encode(value))) }
+
   static func text(encoding value: some Encodable) throws -> String { String(decoding: try encode(value), as: UTF8.self) }
 }

@@ -3,7 +3,7 @@ import GRDB
 import JobModel
 
 extension JobRepository {
-  public func job(_ id: JobID) async throws -> Job? { try await database.read { try $0.job(id) } }
+  public func job(_ id: JobID) async throws -> Job? { try await read { try $0.job(id) } }
 
   /// The newest jobs first.
   ///
@@ -11,7 +11,7 @@ extension JobRepository {
   ///   - status: Only jobs in it; nil: all.
   ///   - after: Only jobs that come after this one in the list.
   public func jobs(status: JobStatus?, limit: Int, after: JobID?) async throws -> APIList<Job> {
-    try await database.read { database in
+    try await read { database in
       let jobs = try database.jobs(
         sql: """
           SELECT body FROM jobs WHERE (:status IS NULL OR status = :status) AND (:after IS NULL OR id < :after)
@@ -24,13 +24,13 @@ extension JobRepository {
 
   /// In the order in which the job handles them.
   public func layers(of id: JobID) async throws -> [LayerRecord] {
-    try await database.read { database in
+    try await read { database in
       try database.values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? ORDER BY position", arguments: [id.text])
     }
   }
 
   public func layer(_ name: String, of id: JobID) async throws -> LayerRecord? {
-    try await database.read { database in
+    try await read { database in
       try database.values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? AND name = ?", arguments: [id.text, name]).first
     }
   }
@@ -39,7 +39,7 @@ extension JobRepository {
   ///
   /// - Parameter layer: Only this layer's; nil: all.
   public func attempts(of id: JobID, layer: String?) async throws -> [AttemptRecord] {
-    try await database.read { database in
+    try await read { database in
       try database.values(
         AttemptRecord.self, sql: "SELECT body FROM attempts WHERE job = :job AND (:layer IS NULL OR layer = :layer) ORDER BY sequence",
         arguments: ["job": id.text, "layer": layer])
@@ -48,7 +48,7 @@ extension JobRepository {
 
   /// What happened after an event, oldest first.
   public func events(of id: JobID, after sequence: Int, limit: Int) async throws -> [JobEvent] {
-    try await database.read { database in
+    try await read { database in
       try Row.fetchAll(
         database, sql: "SELECT * FROM events WHERE job = ? AND sequence > ? ORDER BY sequence LIMIT ?",
         arguments: [id.text, sequence, limit]
@@ -58,7 +58,7 @@ extension JobRepository {
 
   /// How many jobs there are in each status.
   public func counts() async throws -> [JobStatus: Int] {
-    try await database.read { database in
+    try await read { database in
       let rows = try Row.fetchAll(database, sql: "SELECT status, count(*) AS jobs FROM jobs GROUP BY status")
       return Dictionary(uniqueKeysWithValues: rows.compactMap { row in JobStatus(rawValue: row["status"]).map { ($0, row["jobs"]) } })
     }

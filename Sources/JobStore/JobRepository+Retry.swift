@@ -10,7 +10,7 @@ extension JobRepository {
   /// - Throws: `JobStatus.IllegalMove` for a job that has succeeded or is being cancelled, `Problem` for a change that the job
   ///   can't have.
   public func retry(_ id: JobID, _ changes: RetryRequest, now: Date) async throws -> Job? {
-    try await database.write { database in
+    try await write { database in
       guard let job = try database.job(id) else { return nil }
       if job.status == .queued || job.status == .running { return job }
       let status = try job.status.moved(to: .queued)
@@ -24,6 +24,7 @@ extension JobRepository {
         job.result = nil
         job.report = nil
         job.error = nil
+        job.interruptions = []
       }
     }
   }

@@ -28,7 +28,8 @@ struct QuantizationRun {
     artifact = self.folder.url.appending(component: "artifact")
     let blocks = try BlockFiles(in: self.folder.url.appending(component: "blocks"))
     result = try quantizer.run(
-      calibration: calibration, recovery: recovery, blocks: blocks, source: "test", scratch: self.folder.url, observer: observer)
+      calibration: calibration, recovery: recovery, blocks: blocks, source: BlockSource(["test": "1"]), scratch: self.folder.url,
+      observer: observer)
     try ArtifactAssembler(quantizer, blocks: blocks, folder: artifact).write(shardLimit: shardLimit, checkCancellation: {})
   }
 

@@ -34,7 +34,7 @@ import Testing
       let id = JobID()
       let cases: [(method: String, path: String, allow: String)] = [
         ("PUT", "/v1/jobs", "POST, GET, HEAD"),
-        ("DELETE", "/v1/jobs/\(id)", "GET, HEAD"),
+        ("PUT", "/v1/jobs/\(id)", "GET, HEAD, DELETE"),
         ("PATCH", "/v1/jobs/\(id)/layers", "GET, HEAD"),
         ("POST", "/v1/jobs/\(id)/layers/x", "GET, HEAD"),
         ("POST", "/v1/jobs/\(id)/attempts", "GET, HEAD"),

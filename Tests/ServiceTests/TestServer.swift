@@ -18,9 +18,13 @@ struct TestServer: Sendable {
 
   /// Runs `body` with a daemon that is stopped afterwards.
   ///
-  /// - Parameter settings: Of the environment, besides those for folders and address.
-  static func run(_ settings: [String: String] = [:], _ body: (TestServer) async throws -> Void) async throws {
-    let folder = try TemporaryFolder()
+  /// - Parameters:
+  ///   - settings: Of the environment, besides those for folders and address.
+  ///   - folder: nil: a new one.
+  static func run(
+    _ settings: [String: String] = [:], in folder: TemporaryFolder? = nil, _ body: (TestServer) async throws -> Void
+  ) async throws {
+    let folder = try folder ?? TemporaryFolder()
     for model in ["quick", "held", "stubborn", "unlucky", "broken", "unplannable"] {
       try folder.write("models/\(model)/config.json", Data("{}".utf8))
     }

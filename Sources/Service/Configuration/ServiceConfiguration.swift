@@ -21,6 +21,12 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var memoryLimit = 0
   /// Most bytes of tensors in a file of an artifact.
   public var maxShardBytes = 4 << 30
+  /// Between two rounds that hash all artifacts.
+  public var verifyInterval = Duration.seconds(24 * 3600)
+  /// After which jobs that ended are deleted; nil: never.
+  public var retentionAge: Duration?
+  /// Of the data folder, above which jobs that ended are deleted; nil: any.
+  public var maxDataBytes: Int?
   public var gracePeriod = Duration.seconds(30)
   public var logLevel = Logger.Level.info
   public var logFormat = LogFormat.text
@@ -45,6 +51,9 @@ public struct ServiceConfiguration: Sendable, Hashable {
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit
     maxShardBytes = try values.integer(.maxShardBytes, in: (1 << 20)...(1 << 40)) ?? maxShardBytes
+    verifyInterval = try values.integer(.verifyHours, in: 1...8760).map { .seconds($0 * 3600) } ?? verifyInterval
+    retentionAge = try values.integer(.retentionDays, in: 0...36_500).flatMap { $0 > 0 ? .seconds($0 * 86_400) : nil }
+    maxDataBytes = try values.bytes(.maxDataBytes).flatMap { $0 > 0 ? $0 : nil }
     gracePeriod = try values.integer(.graceSeconds, in: 0...86_400).map { .seconds($0) } ?? gracePeriod
     logLevel = try values.choice(.logLevel, of: Logger.Level.self) ?? logLevel
     logFormat = try values.choice(.logFormat, of: LogFormat.self) ?? logFormat

@@ -9,6 +9,8 @@ import ServiceLifecycle
 struct JobRoutes {
   let repository: JobRepository
   let scheduler: Scheduler
+  let store: ArtifactStore
+  let folder: DataFolder
   let maxBodyBytes: Int
 
   var routes: [Route] {
@@ -18,6 +20,7 @@ struct JobRoutes {
       .get("v1/jobs/:id/events", query: ["after", "limit"], use: events),
       .post("v1/jobs/:id/cancel", use: cancel),
       .post("v1/jobs/:id/retry", use: retry),
+      .delete("v1/jobs/:id", use: delete),
     ]
   }
 
@@ -71,5 +74,27 @@ struct JobRoutes {
     scheduler.wake()
     context.logger.info("retry asked for", metadata: ["job": "\(id)", "status": "\(job.status.rawValue)"])
     return try .job(job)
+  }
+
+  /// Only for a job that has ended. Its artifact goes too.
+  @Sendable private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
+    let id = try await context.requireJob(in: repository).id
+    let deletion: JobRepository.Deletion
+    do {
+      deletion = try await repository.delete(id)
+    } catch JobStoreError.diskFull {
+      // Deleting takes a little space before it gives more back.
+      folder.releaseReserve()
+      deletion = try await repository.delete(id)
+    }
+    switch deletion {
+    case .deleted: await store.remove(id)
+    case .unknown: throw Problem.jobNotFound(id.text)
+    case .notEnded(let status):
+      throw Problem(
+        .conflict, status: 409, title: "The job has not ended", detail: "it is \(status.rawValue); cancel it first")
+    }
+    context.logger.notice("job deleted", metadata: ["job": "\(id)"])
+    return Response(status: .noContent)
   }
 }

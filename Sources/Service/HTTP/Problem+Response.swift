@@ -27,7 +27,11 @@ extension Problem {
     case .idempotencyMismatch:
       self.init(.idempotencyMismatch, status: 422, title: "The Idempotency-Key belongs to another request", detail: "\(error)")
     case .unknownJob(let id): self = .jobNotFound(id)
-    case .cannotOpen, .notADatabase, .newerSchema:
+    case .diskFull(let path):
+      self.init(
+        .insufficientStorage, status: 507, title: "The disk is full",
+        detail: "nothing was stored; free space on the disk of \(path), or delete jobs that are no longer needed")
+    case .cannotOpen, .notADatabase, .newerSchema, .unusable:
       self.init(.unavailable, status: 503, title: "The job store can't be used", detail: "the daemon's log has more")
     }
   }

@@ -25,6 +25,8 @@ struct Route: Sendable {
 
   static func post(_ path: String, use handler: @escaping Handler) -> Route { Route(.post, path, query: [], handler: handler) }
 
+  static func delete(_ path: String, use handler: @escaping Handler) -> Route { Route(.delete, path, query: [], handler: handler) }
+
   @Sendable func answer(_ request: Request, _ context: APIContext) async throws -> Response {
     var context = context
     if let query { context.query = try Query(request, allowing: query) }

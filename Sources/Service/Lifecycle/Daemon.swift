@@ -18,6 +18,8 @@ public struct Daemon: Sendable {
   private let folder: DataFolder
   private let repository: JobRepository
   private let scheduler: Scheduler
+  private let files: WorkerPool
+  private let store: ArtifactStore
   private let catalog: ResourceCatalog
   private let planner: any JobPlanner
   private let logger: Logger
@@ -34,10 +36,13 @@ public struct Daemon: Sendable {
       return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
     }
     scheduler = Scheduler(
-      repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger
+      repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger,
+      makeRoom: folder.releaseReserve
     ) { id in
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
+    files = WorkerPool(label: "gptqd.files")
+    store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
     self.configuration = configuration
     self.folder = folder
     self.catalog = catalog
@@ -68,6 +73,10 @@ public struct Daemon: Sendable {
     let (ends, end) = AsyncThrowingStream.makeStream(of: Void.self)
     let drain = DrainService(limit: configuration.gracePeriod + Self.connectionGrace) { end.yield() }
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
+    let verifier = ArtifactVerifier(repository: repository, store: store, interval: configuration.verifyInterval, logger: logger)
+    let housekeeping = Housekeeping(
+      repository: repository, store: store, folder: folder, age: configuration.retentionAge, maxBytes: configuration.maxDataBytes,
+      logger: logger)
     let application = Application(
       router: router(drain.signal),
       server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
@@ -80,7 +89,8 @@ public struct Daemon: Sendable {
     let group = ServiceGroup(
       configuration: .init(
         services: [
-          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, listening: listening)), .init(service: drain),
+          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
+          .init(service: verifier), .init(service: housekeeping), .init(service: drain),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
     Task {
@@ -107,14 +117,22 @@ public struct Daemon: Sendable {
     logger.notice("stopped")
   }
 
+  /// Removes what an earlier daemon left half-done.
+  @Sendable private func sweep() async throws {
+    let removed = folder.sweep(try await repository.statuses())
+    if !removed.isEmpty { logger.notice("leftovers removed", metadata: ["paths": "\(removed.joined(separator: ", "))"]) }
+  }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
-    let files = WorkerPool(label: "gptqd.files")
     let submission = SubmitRoute(
       repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
       maxBodyBytes: configuration.maxBodyBytes)
     let routes =
-      submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: configuration.maxBodyBytes).routes
-      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
+      submission.routes
+      + JobRoutes(
+        repository: repository, scheduler: scheduler, store: store, folder: folder, maxBodyBytes: configuration.maxBodyBytes
+      ).routes
+      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, store: store, files: files).routes
       + OperationsRoutes(drain: drain).routes
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
