@@ -43,11 +43,11 @@ public struct BlockFiles: Sendable {
     let temporary = target.appendingPathExtension("tmp")
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
+    let stateText = try encoder.encode(state)
     var hash = SHA256()
+    hash.update(data: stateText)
     for tensor in tensors { try tensor.withBytes { hash.update(bufferPointer: $0) } }
-    let metadata = [
-      Self.stateKey: String(decoding: try encoder.encode(state), as: UTF8.self), Self.digestKey: hash.finalize().hexadecimal,
-    ]
+    let metadata = [Self.stateKey: String(decoding: stateText, as: UTF8.self), Self.digestKey: hash.finalize().hexadecimal]
     var writer = try SafetensorsWriter(temporary, tensors: tensors.map(\.info), metadata: metadata)
     for tensor in tensors { try tensor.withBytes { try writer.write($0, of: tensor.info.name) } }
     try writer.finish()
@@ -66,7 +66,7 @@ public struct BlockFiles: Sendable {
   func open(_ block: Int) throws -> SafetensorsFile { try SafetensorsFile(file(block)) }
 
   private static let stateKey = "gptqd.state"
-  /// SHA-256 of the tensors' bytes.
+  /// SHA-256 of the state's text and the tensors' bytes.
   private static let digestKey = "gptqd.sha256"
 
   /// The blocks that an earlier run finished, from the first on.
@@ -98,9 +98,11 @@ public struct BlockFiles: Sendable {
 
   /// nil where the file isn't as it was written.
   private static func state(of file: SafetensorsFile) -> State? {
+    guard let text = file.metadata[stateKey] else { return nil }
     var hash = SHA256()
+    hash.update(data: Data(text.utf8))
     for tensor in file.tensors { try? file.withBytes(of: tensor.name) { hash.update(bufferPointer: $0) } }
-    guard file.metadata[digestKey] == hash.finalize().hexadecimal, let text = file.metadata[stateKey] else { return nil }
+    guard file.metadata[digestKey] == hash.finalize().hexadecimal else { return nil }
     return try? JSONDecoder().decode(State.self, from: Data(text.utf8))
   }
 }

@@ -11,7 +11,7 @@ struct HiddenStateFile {
   private let folder: URL
   /// Bytes that have to stay free.
   private let reserve: Int
-  /// Least time between two writes.
+  /// Least time between two writes; zero: after each block, whatever it costs.
   private let interval: Duration
   private var lastWrite = ContinuousClock.now
   private var lastCost = Duration.zero
@@ -47,7 +47,7 @@ struct HiddenStateFile {
     _ streams: [(name: String, stream: ActivationStream)], tokens: Int, channels: Int, source: BlockSource, blocks: Int
   ) throws -> Bool {
     let start = ContinuousClock.now
-    guard start - lastWrite >= max(interval, lastCost / Self.timeShare) else { return false }
+    guard interval == .zero || start - lastWrite >= max(interval, lastCost / Self.timeShare) else { return false }
     let infos = streams.map { TensorInfo(name: $0.name, type: .float32, shape: [tokens, channels]) }
     let bytes = infos.reduce(0) { $0 + $1.byteCount }
     let free = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)[.systemFreeSize] as? Int

@@ -12,7 +12,7 @@ public struct ModelQuantizer: Sendable {
   public let layers: [LayerIdentity]
   /// Bytes that may be resident; nil: as many as it takes.
   public let memoryLimit: Int?
-  /// Least time between two copies of the hidden states on disk.
+  /// Least time between two copies of the hidden states on disk; zero: after each block, whatever it costs.
   package var keepsHiddenStatesEvery = Duration.seconds(30)
 
   /// Opens a checkpoint in Hugging Face layout and checks that it can be quantized as asked, from its headers alone.
