@@ -33,7 +33,7 @@ extension DaemonTorture {
             let isClear = problem.code == .insufficientStorage && problem.status == 507 && problem.detail.lowercased().contains("free")
             return (isClear ? [] : ["the refusal is unclear: \(problem.status) \(problem)"]) + (await Self.life(daemon))
           }
-          let job = try await daemon.ended(id, within: .seconds(20))
+          let job = try await daemon.ended(id, within: .seconds(8))
           return Self.unclear(job, expected: expected) + (try Self.partial(daemon, job)) + (await Self.life(daemon))
         }
       } catch DaemonProcess.Failure.ended(let exit, let log) {
@@ -66,15 +66,16 @@ extension DaemonTorture {
       let id = try await daemon.submit()
       let ballast = daemon.view.appending(component: "ballast")
       try Ballast.fill(ballast, leaving: remainder)
-      var job = try await daemon.ended(id, within: .seconds(20))
+      var job = try await daemon.ended(id, within: .seconds(8))
       var findings = unclear(job, expected: expected) + (try partial(daemon, job)) + (await life(daemon))
       try FileManager.default.removeItem(at: ballast)
       if job.status == .failed { _ = try await daemon.client.send("POST", "/v1/jobs/\(id)/retry") }
-      job = try await daemon.ended(id, within: .seconds(30))
+      job = try await daemon.ended(id, within: .seconds(15))
+      guard job.status.isEnded else { return findings + ["with room again the job is \(job.status.rawValue) for ever"] }
       if job.status != .succeeded {
         findings.append("with room again the job is \(job.status.rawValue): \(job.error?.detail ?? "no error")")
       }
-      let other = try await daemon.ended(daemon.submit(), within: .seconds(30))
+      let other = try await daemon.ended(daemon.submit(), within: .seconds(15))
       if other.status != .succeeded { findings.append("another job is \(other.status.rawValue): \(other.error?.detail ?? "no error")") }
       for job in [job, other] where job.status == .succeeded {
         if try digests(of: daemon.view.appending(path: "artifacts/\(job.id)")) != expected { findings.append("\(job.id) has other bytes") }

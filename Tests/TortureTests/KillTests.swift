@@ -27,10 +27,10 @@ extension DaemonTorture {
         let tally = Tally()
         try await concurrently(points) { point in
           let (wasKilled, findings) = try await Self.kill(at: point, site, expected: expected)
-          if wasKilled { tally.add() }
+          if wasKilled { tally.add() } else { print("torture: not reached: \(point)") }
           #expect(findings.isEmpty, "\(point)")
         }
-        print("torture: \(tally.count) kills at \(points.count) of \(named.count) + \(others.count) named points")
+        print("torture: \(tally.count) kills at \(points.count) of \(named.count + others.count) named points")
         // Threads may share the work otherwise than when it was recorded.
         #expect(tally.count >= points.count * 3 / 4, "too few points were reached")
       }

@@ -5,6 +5,8 @@ import JobStore
 /// A run of the daemon as strace saw it, to be cut short anywhere.
 struct PowerCutTrace: Sendable {
   let data: URL
+  /// What the model's disk holds: the data folder, or the folder that the daemon made it in.
+  let disk: URL
   let calls: [SystemCall]
   /// SHA-256 of the files that each job published.
   let published: [JobID: [String: String]]
@@ -23,10 +25,12 @@ struct PowerCutTrace: Sendable {
   }
 
   /// Runs jobs on a new data folder to their ends.
-  static func record(_ site: Site, jobs count: Int) async throws -> PowerCutTrace {
-    let data = site.newDataFolder()
-    // There from the beginning: the model's disk is this folder.
-    try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+  ///
+  /// - Parameter isThere: Whether the data folder is there from the beginning; else the daemon makes it.
+  static func record(_ site: Site, jobs count: Int, isThere: Bool = true) async throws -> PowerCutTrace {
+    let parent = site.newDataFolder()
+    let data = parent.appending(component: "data")
+    try FileManager.default.createDirectory(at: isThere ? data : parent, withIntermediateDirectories: true)
     let log = site.folder.appending(component: "trace")
     let published = try await DaemonProcess.run(site, data: data, wrapper: Strace.recording(to: log, data: true)) { daemon in
       var published: [JobID: [String: String]] = [:]
@@ -39,13 +43,13 @@ struct PowerCutTrace: Sendable {
     }
     let calls = try SystemCall.parse(log)
     try FileManager.default.removeItem(at: log)
-    return PowerCutTrace(data: data, calls: calls, published: published)
+    return PowerCutTrace(data: data, disk: isThere ? data : parent, calls: calls, published: published)
   }
 
   /// The trace as if the files with names that end so had never been synchronized.
   func withoutSyncs(of suffix: String) -> PowerCutTrace {
     PowerCutTrace(
-      data: data,
+      data: data, disk: disk,
       calls: calls.filter { call in !(call.name.hasSuffix("sync") && call.paths.contains { $0.hasSuffix(suffix) }) },
       published: published)
   }
@@ -54,7 +58,7 @@ struct PowerCutTrace: Sendable {
   ///
   /// - Parameter chosen: Only these; nil: all.
   func replay(_ chosen: Set<Cut>? = nil, _ body: (Cut, ModelDisk) async throws -> Void) async throws {
-    let disk = ModelDisk(data)
+    let disk = ModelDisk(disk)
     let answers = acknowledgements()
     var last: [ModelDisk.Loss: Int] = [:]
     for (position, call) in (calls.map(Optional.some) + [nil]).enumerated() {
@@ -74,6 +78,14 @@ struct PowerCutTrace: Sendable {
       }
       if let call { try disk.apply(call) }
     }
+  }
+
+  /// Calls `body` with the disk when all is done, for each loss.
+  func replayEnd(_ body: (Cut, ModelDisk) async throws -> Void) async throws {
+    let end = ModelDisk.Loss.allCases.map {
+      Cut(position: calls.count, loss: $0, name: "the end", acknowledged: Set(acknowledgements().map(\.job)))
+    }
+    try await replay(Set(end), body)
   }
 
   private static func isBoundary(_ call: SystemCall) -> Bool {

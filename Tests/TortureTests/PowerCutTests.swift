@@ -57,20 +57,73 @@ extension DaemonTorture {
       let data: URL
     }
 
-    @Test("The model finds the loss where the database isn't synchronized, so it can fail")
-    func selfCheck() async throws {
+    @Test("A data folder that the daemon made is there after a power cut, and the acknowledged job in it")
+    func newFolder() async throws {
       try await Site.run { site in
-        let trace = try await PowerCutTrace.record(site, jobs: 1).withoutSyncs(of: "-wal")
-        var cuts: [PowerCutTrace.Cut] = []
-        try await trace.replay { cut, _ in cuts.append(cut) }
+        let trace = try await PowerCutTrace.record(site, jobs: 1, isThere: false)
+        try await trace.replayEnd { cut, disk in
+          let left = site.newDataFolder()
+          try disk.leave(cut.loss, in: left)
+          let findings = try await trace.findings(cut, in: left.appending(component: "data"))
+          #expect(findings.isEmpty, "\(cut)")
+        }
+      }
+    }
+
+    @Test("Blocks that were finished are there after a power cut")
+    func finishedBlocks() async throws {
+      try await Site.run { site in
+        let trace = try await PowerCutTrace.record(site, jobs: 1)
+        let job = try #require(trace.published.keys.first)
+        var finished = 0
+        try await trace.replay { cut, disk in
+          guard cut.loss == .everything, let block = trace.calls.prefix(cut.position).lastFinishedBlock else { return }
+          // Removed at the end.
+          guard !cut.name.contains("artifact"), !cut.name.hasPrefix("unlink"), cut.position <= trace.calls.lastBlockEnd else { return }
+          let left = site.newDataFolder()
+          try disk.leave(cut.loss, in: left)
+          let file = left.appending(path: "work/\(job)/blocks/\(block)")
+          #expect(FileManager.default.fileExists(atPath: file.path), "\(block); \(cut)")
+          finished += 1
+          try FileManager.default.removeItem(at: left)
+        }
+        #expect(finished > 0)
+      }
+    }
+
+    @Test(
+      "The model finds the loss where files aren't synchronized, so it can fail",
+      arguments: [("-wal", "is lost"), ("/model.safetensors", "is incomplete"), ("/artifacts", "is incomplete")])
+    func selfCheck(unsynchronized: String, finding: String) async throws {
+      try await Site.run { site in
+        let trace = try await PowerCutTrace.record(site, jobs: 1).withoutSyncs(of: unsynchronized)
         var findings: [String] = []
-        try await trace.replay(Set(cuts.suffix(2))) { cut, disk in
+        try await trace.replayEnd { cut, disk in
           let data = site.newDataFolder()
           try disk.leave(cut.loss, in: data)
           findings += try await trace.findings(cut, in: data)
         }
-        #expect(findings.contains { $0.contains("is lost") }, "\(findings)")
+        #expect(findings.contains { $0.contains(finding) }, "\(findings)")
       }
     }
   }
+}
+
+extension Collection<SystemCall> {
+  /// The file of the block whose name was made durable last.
+  fileprivate var lastFinishedBlock: String? {
+    var renamed: String?
+    var finished: String?
+    for call in self {
+      let path = call.paths.last ?? ""
+      if call.name.hasPrefix("rename"), path.contains("/blocks/block-") { renamed = path.split(separator: "/").last.map(String.init) }
+      if call.name == "fsync", path.hasSuffix("/blocks") { finished = renamed }
+    }
+    return finished
+  }
+}
+
+extension [SystemCall] {
+  /// The position behind that at which the last block was finished.
+  fileprivate var lastBlockEnd: Int { (lastIndex { $0.name == "fsync" && $0.paths.last?.hasSuffix("/blocks") == true } ?? 0) + 2 }
 }

@@ -10,7 +10,7 @@ extension DaemonTorture {
     private static func refusal(_ site: Site, data: URL, wrapper: [String] = [], saying words: [String]) async throws -> [String] {
       let log = site.folder.appending(component: "log-\(UUID().uuidString.prefix(8))")
       let process = try await DaemonProcess.start(site, data: data, wrapper: wrapper, log: log)
-      let exit = await process.ended(within: .seconds(10))
+      let exit = await process.ended(within: .seconds(5))
       let said = DaemonProcess.text(of: log)
       guard let exit else { return ["it runs on; it said: \(said)"] }
       guard case .status(let status) = exit, status != 0 else { return ["it ended with \(exit) and said: \(said)"] }
