@@ -6,7 +6,7 @@ BENCH ?=
 # The same for everything, so that nothing is built twice; swift test would make everything testable, which is another build.
 FLAGS := -c release
 TEST_FLAGS := $(FLAGS) --disable-testable-imports
-PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl
+PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl strace
 
 # Stops every target with one line where Swift is missing or too old.
 complaint := $(shell .ci/require-swift "$(SWIFT)")
@@ -14,11 +14,12 @@ ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps build demo test format lint bench bench-peers install clean
+.PHONY: help deps build demo test torture format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
 	@echo "make test     run the tests"
+	@echo "make torture  500 kills, every power cut, full disks, an hour of fuzzing; GPTQD_TORTURE_SEED= repeats a run"
 	@echo "make build    build gptqd and gptqctl into .build/release"
 	@echo "make bench    measure against the machine's limits; BENCH=--help tells what else it takes, such as --json"
 	@echo "make bench-peers  measure beside GPTQModel: PYTHON= that has it, MODEL= folder, TOKENS= JSON Lines of input_ids"
@@ -38,6 +39,9 @@ demo: build
 
 test: deps
 	$(SWIFT) test $(TEST_FLAGS)
+
+torture: deps
+	GPTQD_TORTURE=1 $(SWIFT) test $(TEST_FLAGS) --filter TortureTests
 
 bench: build
 	@.build/release/gptqd-bench $(BENCH)

@@ -124,6 +124,13 @@ let package = Package(
         "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),
+    // Runs the daemon's own executable, and kills it.
+    .testTarget(
+      name: "TortureTests",
+      dependencies: [
+        "gptqd", "gptqctl", "Service", "JobModel", "JobStore", "Checkpoint", "Quantization", "Tokenization", "Transformer", "StrictJSON",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
     .testTarget(name: "gptqd-benchTests", dependencies: ["gptqd-bench", "Transformer", "StrictJSON"]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
     .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
