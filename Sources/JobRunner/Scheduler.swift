@@ -25,7 +25,7 @@ public actor Scheduler: Service {
   ///   - workers: Jobs that run at once.
   ///   - gracePeriod: How long running jobs may take to stop when the daemon does.
   ///   - makeRoom: Gives the database some of a full disk's space, so that a job's end can be stored.
-  ///   - withdraw: Removes what a job published before it turned out to be cancelled.
+  ///   - withdraw: Removes what a job published before it failed or turned out to be cancelled.
   public init(
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
     makeRoom: @escaping @Sendable () -> Void = {}, withdraw: @escaping @Sendable (JobID) -> Void
@@ -99,7 +99,7 @@ public actor Scheduler: Service {
     }
   }
 
-  /// Between two tries at what the disk doesn't do.
+  /// Most time between two tries at what the disk doesn't do.
   private static let patience = Duration.seconds(5)
 
   /// Takes no more jobs, and asks those that run to stop.
@@ -164,6 +164,8 @@ public actor Scheduler: Service {
   ///
   /// - Parameter outcome: nil: the job goes back into the queue.
   private func storeEnd(of job: Job, _ outcome: JobOutcome?, _ logger: Logger) async throws {
+    var pause = Duration.milliseconds(100)
+    if case .failed = outcome { withdraw(job.id) }
     while true {
       do {
         guard let outcome else {
@@ -176,7 +178,8 @@ public actor Scheduler: Service {
       } catch let error as JobStoreError where error.isOfDisk && !isDraining {
         logger.error("the job's end can't be stored yet", metadata: ["error": "\(error)"])
         makeRoom()
-        try await Task.sleep(for: Self.patience)
+        try await Task.sleep(for: pause)
+        pause = min(pause * 2, Self.patience)
       }
     }
   }

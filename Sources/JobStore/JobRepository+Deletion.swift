@@ -18,14 +18,25 @@ extension JobRepository {
   }
 
   /// Forgets an ended job with its layers, attempts and events; what was learned of its layers' damping stays. Its files are the
-  /// caller's to remove.
+  /// caller's to remove before `completeDeletion(of:)`.
   public func delete(_ id: JobID) async throws -> Deletion {
     try await write { database in
       guard let job = try database.job(id) else { return .unknown }
       guard job.status.isEnded else { return .notEnded(job.status) }
       try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [id.text])
+      try database.execute(sql: "INSERT INTO deletions (job) VALUES (?)", arguments: [id.text])
       return .deleted
     }
+  }
+
+  /// Jobs that were deleted and whose files may still be there.
+  public func incompleteDeletions() async throws -> [JobID] {
+    try await read { try String.fetchAll($0, sql: "SELECT job FROM deletions").compactMap { JobID($0) } }
+  }
+
+  /// The files of a deleted job are gone.
+  public func completeDeletion(of id: JobID) async throws {
+    try await write { try $0.execute(sql: "DELETE FROM deletions WHERE job = ?", arguments: [id.text]) }
   }
 
   /// All jobs that ended, the first to end first.

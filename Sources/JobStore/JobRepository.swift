@@ -13,6 +13,10 @@ public struct JobRepository: Sendable {
     var configuration = Configuration()
     configuration.label = "gptqd"
     configuration.busyMode = .timeout(10)
+    // SQLite takes what is too short for a header for an empty database.
+    if let size = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.size] as? Int, (1..<100).contains(size) {
+      throw JobStoreError.notADatabase(path: file.path)
+    }
     do {
       // The pool's one writer also checkpoints; its readers are read-only.
       database = try DatabasePool(path: file.path, configuration: configuration)

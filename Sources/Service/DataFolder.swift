@@ -96,41 +96,43 @@ public final class DataFolder: Sendable {
   }
 
   private var reserve: URL { url.appending(component: "reserve") }
-  private static let reserveBytes = 4 << 20
+  private static let reserveBytes = 1 << 20
 
   /// Takes a little space that the database gets when the disk is full, so that the ends of jobs can be stored.
   func keepReserve() {
     guard !FileManager.default.fileExists(atPath: reserve.path) else { return }
-    // A disk that is nearly full keeps what it has.
-    guard let free = FileManager.freeBytes(in: url), free > 16 * Self.reserveBytes else { return }
+    let bytes = min(Self.reserveBytes, (FileManager.freeBytes(in: url) ?? 0) / 8)
     let descriptor = unsafe open(reserve.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    if posix_fallocate(descriptor, 0, off_t(Self.reserveBytes)) != 0 { releaseReserve() }
+    if bytes == 0 || posix_fallocate(descriptor, 0, off_t(bytes)) != 0 { releaseReserve() }
   }
 
   func releaseReserve() { _ = unsafe unlink(reserve.path) }
 
-  /// Removes what no job needs: artifacts that were never recorded or whose jobs are gone, and of work all but the finished blocks of
-  /// jobs that may go on. To be called while no job runs.
+  /// Removes what a daemon that was killed left half-done: artifacts that were never recorded, and of work all but the finished blocks
+  /// of jobs that may go on. To be called while no job runs.
+  ///
+  /// Files of jobs that the database doesn't know stay: it may have been replaced.
   ///
   /// - Parameter statuses: Of all jobs, by id.
-  /// - Returns: Paths below the folder of what was removed.
-  func sweep(_ statuses: [String: JobStatus]) -> [String] {
-    var removed: [String] = []
-    func remove(_ name: String, in folder: URL) {
-      try? FileManager.default.removeItem(at: folder.appending(component: name))
-      removed.append(folder.lastPathComponent + "/" + name)
-    }
-    func names(_ folder: URL) -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] }
-    for name in names(artifacts) where statuses[name] != .succeeded { remove(name, in: artifacts) }
-    for name in names(work) {
-      if let status = statuses[name], status != .succeeded {
-        folders(for: name).removeUnfinished()
+  func sweep(_ statuses: [String: JobStatus]) {
+    for (job, status) in statuses {
+      let folders = folders(for: job)
+      if status == .succeeded {
+        try? FileManager.default.removeItem(at: folders.work)
       } else {
-        remove(name, in: work)
+        try? FileManager.default.removeItem(at: folders.artifact)
+        folders.removeUnfinished()
       }
     }
-    return removed
+  }
+
+  /// Entries of jobs that the database doesn't know, as paths below the folder.
+  func strangers(_ statuses: [String: JobStatus]) -> [String] {
+    [work, artifacts].flatMap { folder in
+      ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { statuses[$0] == nil }.sorted()
+        .map { folder.lastPathComponent + "/" + $0 }
+    }
   }
 }

@@ -91,32 +91,33 @@ import Testing
     }
   }
 
-  /// What a killed daemon left half-done is gone before the next one's first job; what a job may go on from stays.
+  /// What a killed daemon left half-done is gone before the next one's first job; what a job may go on from stays, as does what
+  /// belongs to jobs that the database doesn't know.
   @Test func leftoversAreSwept() async throws {
     let folder = try TemporaryFolder()
-    var (done, failed): (JobID?, JobID?)
+    var ids: (done: JobID, failed: JobID, deleted: JobID)?
     try await TestServer.run(in: folder) { server in
-      done = try await server.succeededJob().id
-      failed = try await server.ended(server.submit("broken").id).id
+      ids = (
+        try await server.succeededJob().id, try await server.ended(server.submit("broken").id).id, try await server.succeededJob().id
+      )
     }
-    let (kept, broken) = (try #require(done), try #require(failed))
+    let (done, failed, deleted) = try #require(ids)
+    let repository = try JobRepository(database: folder.url.appending(path: "data/gptqd.sqlite"))
+    #expect(try await repository.delete(deleted) == .deleted)
     for path in [
-      "artifacts/\(broken)/config.json", "artifacts/\(JobID())/config.json", "work/\(JobID())/blocks/block-00000.safetensors",
-      "work/\(kept)/blocks/block-00000.safetensors", "work/\(broken)/artifact/model.safetensors",
-      "work/\(broken)/blocks/block-00001.safetensors.tmp", "work/\(broken)/blocks/block-00000.safetensors", "artifacts/stray",
+      "artifacts/\(failed)/config.json", "artifacts/unknown/config.json", "work/\(done)/blocks/block-00000.safetensors",
+      "work/\(failed)/artifact/model.safetensors", "work/\(failed)/blocks/block-00001.safetensors.tmp",
+      "work/\(failed)/blocks/block-00000.safetensors",
     ] { try folder.write("data/" + path) }
     try await TestServer.run(in: folder) { server in
-      _ = try await server.succeededJob()
-      let data = folder.url.appending(component: "data")
-      let paths = try FileManager.default.subpathsOfDirectory(atPath: data.path).filter {
-        $0.hasPrefix("work/") || $0.hasPrefix("artifacts/")
+      let next = try await server.succeededJob().id
+      func names(_ name: String) throws -> Set<String> {
+        Set(try FileManager.default.subpathsOfDirectory(atPath: folder.url.appending(path: "data/\(name)").path))
       }
-      #expect(
-        paths.filter { $0.hasPrefix("work/") }.sorted() == [
-          "work/\(broken)", "work/\(broken)/blocks", "work/\(broken)/blocks/block-00000.safetensors",
-        ])
-      #expect(Set(paths.filter { $0.hasPrefix("artifacts/") }.map { $0.split(separator: "/")[1] }).count == 2)
-      #expect(try await server.send("GET", "/v1/jobs/\(kept)/artifacts/config.json").status == 200)
+      #expect(try names("work") == ["\(failed)", "\(failed)/blocks", "\(failed)/blocks/block-00000.safetensors"])
+      #expect(Set(try names("artifacts").map { String($0.prefix { $0 != "/" }) }) == ["\(done)", "\(next)", "unknown"])
+      #expect(try await repository.incompleteDeletions().isEmpty)
+      #expect(try await server.send("GET", "/v1/jobs/\(done)/artifacts/config.json").status == 200)
     }
   }
 }

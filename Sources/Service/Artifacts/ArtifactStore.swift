@@ -20,9 +20,14 @@ actor ArtifactStore {
   private let repository: JobRepository
   private let files: WorkerPool
   private let logger: Logger
-  /// As they were when their hashes matched.
-  private var verified: [Name: FileIdentity] = [:]
-  private var verifications: [Name: Task<FileIdentity?, any Error>] = [:]
+  /// As files were when they were hashed, and whether the hash was that of the manifest.
+  private var verdicts: [Name: Verdict] = [:]
+  private var verifications: [Name: Task<Verdict?, any Error>] = [:]
+
+  private struct Verdict: Sendable {
+    let identity: FileIdentity
+    let isIntact: Bool
+  }
 
   init(folder: DataFolder, repository: JobRepository, files: WorkerPool, logger: Logger) {
     self.folder = folder
@@ -35,11 +40,12 @@ actor ArtifactStore {
   ///
   /// - Throws: `Problem` (410) where the file is damaged or gone.
   func open(_ file: ArtifactManifest.File, of job: Job) async throws -> FileHandle {
-    guard !job.damagedFiles.contains(file.path) else { throw Problem.damagedFile(file.path) }
     guard let (handle, identity) = try await open(file.path, of: job.id), try await isIntact(file, of: job.id, identity) else {
       try await note([file.path] + job.damagedFiles, of: job)
       throw Problem.damagedFile(file.path)
     }
+    // It was put back.
+    if job.damagedFiles.contains(file.path) { try await note(job.damagedFiles.filter { $0 != file.path }, of: job) }
     return handle
   }
 
@@ -48,7 +54,7 @@ actor ArtifactStore {
     var damaged: [String] = []
     for file in job.result?.files ?? [] {
       try Task.checkCancellation()
-      verified[Name(job: job.id, path: file.path)] = nil
+      verdicts[Name(job: job.id, path: file.path)] = nil
       guard let (handle, identity) = try await open(file.path, of: job.id) else {
         damaged.append(file.path)
         continue
@@ -59,11 +65,18 @@ actor ArtifactStore {
     if damaged != job.damagedFiles { try await note(damaged, of: job) }
   }
 
-  /// Forgets a job that is deleted, and removes its files.
-  func remove(_ id: JobID) {
-    verified = verified.filter { $0.key.job != id }
+  /// Removes the files of a job that was deleted.
+  func remove(_ id: JobID) async throws {
+    verdicts = verdicts.filter { $0.key.job != id }
     let folders = folder.folders(for: id.text)
-    for url in [folders.artifact, folders.work] { try? FileManager.default.removeItem(at: url) }
+    try await files.run {
+      for url in [folders.artifact, folders.work] {
+        do {
+          try FileManager.default.removeItem(at: url)
+        } catch where !FileManager.default.fileExists(atPath: url.path) {}
+      }
+    }
+    try await repository.completeDeletion(of: id)
   }
 
   private func note(_ damaged: [String], of job: Job) async throws {
@@ -88,24 +101,21 @@ actor ArtifactStore {
   /// - Parameter identity: Of the file as it is now.
   private func isIntact(_ file: ArtifactManifest.File, of job: JobID, _ identity: FileIdentity) async throws -> Bool {
     let name = Name(job: job, path: file.path)
-    if verified[name] == identity { return true }
-    guard identity.size == file.size else { return false }
+    if let verdict = verdicts[name], verdict.identity == identity { return verdict.isIntact }
     let verification = verifications[name] ?? Task { try await self.hash(file, of: job) }
     verifications[name] = verification
     defer { verifications[name] = nil }
-    verified[name] = try await verification.value
-    return verified[name] != nil
+    verdicts[name] = try await verification.value
+    return verdicts[name]?.isIntact ?? false
   }
 
-  /// - Returns: The identity of the file that has the manifest's bytes; nil where it has others.
-  private func hash(_ file: ArtifactManifest.File, of job: JobID) async throws -> FileIdentity? {
+  /// - Returns: nil where there is no such file, or somebody wrote it meanwhile.
+  private func hash(_ file: ArtifactManifest.File, of job: JobID) async throws -> Verdict? {
     guard let (handle, identity) = try await open(file.path, of: job) else { return nil }
     return try await files.run {
       defer { try? handle.close() }
-      let digest = try FileDigest(of: handle, checkCancellation: {})
-      // Written while it was read: it is hashed again when it is next wanted.
-      guard FileIdentity(descriptor: handle.fileDescriptor) == identity else { return nil }
-      return digest.sha256 == file.sha256 ? identity : nil
+      let isIntact = try identity.size == file.size && FileDigest(of: handle, checkCancellation: {}).sha256 == file.sha256
+      return FileIdentity(descriptor: handle.fileDescriptor) == identity ? Verdict(identity: identity, isIntact: isIntact) : nil
     }
   }
 }

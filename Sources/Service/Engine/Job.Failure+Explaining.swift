@@ -43,7 +43,9 @@ extension Job.Failure {
     }
   }
 
-  private static let adviceOfIO = "Look for faults of the disk in the system's log and at its permissions, then gptqctl retry."
+  private static let adviceOfIO =
+    "Free space if the disk of data.folder is full; look for its faults in the system's log, and at "
+    + "permissions; then gptqctl retry."
 
   /// - Parameter detail: nil: as the system says it.
   private init(_ code: POSIXErrorCode, detail: String? = nil) {

@@ -88,7 +88,7 @@ struct JobRoutes {
       deletion = try await repository.delete(id)
     }
     switch deletion {
-    case .deleted: await store.remove(id)
+    case .deleted: try await store.remove(id)
     case .unknown: throw Problem.jobNotFound(id.text)
     case .notEnded(let status):
       throw Problem(

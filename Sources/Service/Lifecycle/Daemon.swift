@@ -119,8 +119,15 @@ public struct Daemon: Sendable {
 
   /// Removes what an earlier daemon left half-done.
   @Sendable private func sweep() async throws {
-    let removed = folder.sweep(try await repository.statuses())
-    if !removed.isEmpty { logger.notice("leftovers removed", metadata: ["paths": "\(removed.joined(separator: ", "))"]) }
+    for id in try await repository.incompleteDeletions() { try await store.remove(id) }
+    let statuses = try await repository.statuses()
+    folder.sweep(statuses)
+    let strangers = folder.strangers(statuses)
+    if !strangers.isEmpty {
+      logger.warning(
+        "the data folder has files of jobs that the database doesn't know; remove them if it wasn't replaced",
+        metadata: ["paths": "\(strangers.prefix(10).joined(separator: ", "))", "count": "\(strangers.count)"])
+    }
   }
 
   private func router(_ drain: DrainSignal) -> Router<APIContext> {

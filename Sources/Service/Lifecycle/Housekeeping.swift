@@ -63,7 +63,7 @@ struct Housekeeping: Service {
   private func delete(_ job: EndedJob, because key: String) async throws {
     // It may have been retried meanwhile.
     guard try await repository.delete(job.id) == .deleted else { return }
-    await store.remove(job.id)
+    try await store.remove(job.id)
     logger.notice("job deleted", metadata: ["job": "\(job.id)", "because": "\(key)", "status": "\(job.status.rawValue)"])
   }
 }
