@@ -11,6 +11,8 @@ struct TestServer: Sendable {
   let port: Int
   let folder: TemporaryFolder
   let engine: FakeEngine
+  /// Such as "GET /v1/jobs/:id".
+  let endpoints: [String]
   /// Asks the daemon to stop, as SIGTERM does.
   let stop: @Sendable () -> Void
   /// Returns when the daemon has stopped.
@@ -43,7 +45,8 @@ struct TestServer: Sendable {
       }
       guard let url, let port = url.split(separator: ":").last.flatMap({ Int($0) }) else { return try await running.value }
       let server = TestServer(
-        port: port, folder: folder, engine: engine, stop: { trigger.triggerGracefulShutdown() }, stopped: { try await running.value })
+        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, stop: { trigger.triggerGracefulShutdown() },
+        stopped: { try await running.value })
       try await body(server)
       for _ in 0..<8 { engine.release() }
       server.stop()
@@ -65,10 +68,11 @@ struct TestServer: Sendable {
   func send(_ method: String, _ path: String, _ headers: [String: String] = [:], body: Data? = nil) async throws -> RawAnswer {
     var headers = headers
     if let body { headers["Content-Length"] = headers["Content-Length"] ?? "\(body.count)" }
+    let host = headers["Host"] == nil ? "Host: localhost\r\n" : ""
     let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
     let connection = try RawConnection(port: port)
     defer { connection.close() }
-    await connection.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(fields)\r\n")
+    await connection.send("\(method) \(path) HTTP/1.1\r\n\(host)Connection: close\r\n\(fields)\r\n")
     if let body { await connection.send(body) }
     return try #require(RawAnswer(try await connection.receiveAll()))
   }

@@ -70,7 +70,7 @@ public struct Daemon: Sendable {
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let application = Application(
       router: router(drain.signal),
-      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
+      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.limits.idleTimeout.components.seconds))),
       configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd"),
       onServerRunning: { channel in
         announce(channel.localAddress, onListening)
@@ -107,19 +107,28 @@ public struct Daemon: Sendable {
     logger.notice("stopped")
   }
 
+  /// Methods and paths of the API, as "GET /v1/jobs/:id".
+  package var endpoints: [String] { routes(DrainSignal()).map { "\($0.method.rawValue) /\($0.path)" } }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
-    let files = WorkerPool(label: "gptqd.files")
-    let submission = SubmitRoute(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
-      maxBodyBytes: configuration.maxBodyBytes)
-    let routes =
-      submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: configuration.maxBodyBytes).routes
-      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
-      + OperationsRoutes(drain: drain).routes
+    let routes = routes(drain)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
+    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.limits.bodyBytes))
+    router.add(
+      middleware: AccessMiddleware(
+        routes: routes, tokens: configuration.tokens, failures: FailureLimiter(limit: configuration.failuresPerMinute)))
     for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }
     return router
+  }
+
+  private func routes(_ drain: DrainSignal) -> [Route] {
+    let files = WorkerPool(label: "gptqd.files")
+    let maxBodyBytes = configuration.limits.bodyBytes
+    let submission = SubmitRoute(
+      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files, maxBodyBytes: maxBodyBytes)
+    return submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: maxBodyBytes).routes
+      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
+      + OperationsRoutes(drain: drain).routes
   }
 
   private func startError(_ error: any Error) -> any Error {
