@@ -69,6 +69,7 @@ let package = Package(
       dependencies: [
         "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON",
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -13,6 +13,11 @@ public struct HTTPLimits: Sendable, Hashable {
   /// Least rate at which an answer is taken; 0: any.
   public var downloadBytesPerSecond = 1024
 
+  /// Over which uploads are judged.
+  package var uploadWindow = Duration.seconds(10)
+  /// Over which downloads are judged: TCP passes them on in steps of some hundred KiB, so that those of a slow reader are rare.
+  package var downloadWindow = Duration.seconds(60)
+
   public init() {}
 
   init(_ values: ConfigurationValues) throws(ConfigurationError) {

@@ -70,8 +70,10 @@ public struct Daemon: Sendable {
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let application = Application(
       router: router(drain.signal),
-      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.limits.idleTimeout.components.seconds))),
-      configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd"),
+      server: .guarded(configuration.limits),
+      configuration: .init(
+        address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       onServerRunning: { channel in
         announce(channel.localAddress, onListening)
         listens.finish()
@@ -129,6 +131,16 @@ public struct Daemon: Sendable {
     return submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: maxBodyBytes).routes
       + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
       + OperationsRoutes(drain: drain).routes
+  }
+
+  private func connectionLimit() -> Int {
+    let (wanted, possible) = (configuration.limits.connections, FileDescriptors.connections(wanted: configuration.limits.connections))
+    if possible < wanted {
+      logger.warning(
+        "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",
+        metadata: ["wanted": "\(wanted)", "possible": "\(possible)"])
+    }
+    return possible
   }
 
   private func startError(_ error: any Error) -> any Error {
