@@ -7,6 +7,8 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   /// An `Idempotency-Key` was used before with another body.
   case idempotencyMismatch(key: String)
   case unknownJob(String)
+  /// As many jobs wait as may.
+  case queueFull(limit: Int)
 
   public var description: String {
     switch self {
@@ -17,6 +19,7 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
       "the database \(path) was written by a newer gptqd (\(migrations.joined(separator: ", "))); install that version"
     case .idempotencyMismatch(let key): "the Idempotency-Key \"\(key)\" was used before with another request"
     case .unknownJob(let id): "there is no job \(id)"
+    case .queueFull(let limit): "\(limit) jobs wait already, the most that jobs.max_queued allows"
     }
   }
 }

@@ -95,7 +95,9 @@ import Testing
         ("/v1/jobs?limit=1&limit=2", "limit"), ("/v1/jobs?status=done", "status"), ("/v1/jobs?status=", "status"),
         ("/v1/jobs?after=x", "after"), ("/v1/jobs?page=2", "page"), ("/v1/jobs/\(id)?wait=61", "wait"), ("/v1/jobs/\(id)?wait=-1", "wait"),
         ("/v1/jobs/\(id)?wait=1.5", "wait"), ("/v1/jobs/\(id)?wiat=1", "wiat"), ("/v1/jobs/\(id)/events?after=-1", "after"),
-        ("/v1/jobs/\(id)/events?limit=0", "limit"), ("/v1/jobs/\(id)/layers?limit=1", "limit"),
+        ("/v1/jobs/\(id)/events?limit=0", "limit"), ("/v1/jobs/\(id)/layers?limit=10001", "limit"),
+        ("/v1/jobs/\(id)/attempts?limit=0", "limit"), ("/v1/jobs/\(id)/attempts?after=x", "after"),
+        ("/v1/jobs/\(id)/layers?page=1", "page"),
         ("/v1/jobs/\(id)/layers/x?a=b", "a"), ("/v1/jobs/\(id)/attempts?layers=x", "layers"), ("/v1/jobs/\(id)/artifacts?x", "x"),
       ]
       for (path, name) in cases {

@@ -20,8 +20,13 @@ struct TestServer: Sendable {
 
   /// Runs `body` with a daemon that is stopped afterwards.
   ///
-  /// - Parameter settings: Of the environment, besides those for folders and address.
-  static func run(_ settings: [String: String] = [:], _ body: (TestServer) async throws -> Void) async throws {
+  /// - Parameters:
+  ///   - settings: Of the environment, besides those for folders and address.
+  ///   - configure: Changes what has no setting.
+  static func run(
+    _ settings: [String: String] = [:], configure: (inout ServiceConfiguration) -> Void = { _ in },
+    _ body: (TestServer) async throws -> Void
+  ) async throws {
     let folder = try TemporaryFolder()
     for model in ["quick", "held", "stubborn", "unlucky", "broken", "unplannable"] {
       try folder.write("models/\(model)/config.json", Data("{}".utf8))
@@ -29,10 +34,12 @@ struct TestServer: Sendable {
     try folder.write("models/failure.safetensors")
     try folder.write("datasets/text.jsonl")
     let engine = FakeEngine()
-    let configuration = try await configuration(in: folder, settings)
+    var configuration = try await configuration(in: folder, settings)
+    configure(&configuration)
+    let settled = configuration
     try await testGracefulShutdown { trigger in
       let daemon = try Daemon(
-        configuration, planner: engine, work: engine.work, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        settled, planner: engine, work: engine.work, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       let (urls, found) = AsyncStream.makeStream(of: String.self)
       let running = Task {
         defer { found.finish() }

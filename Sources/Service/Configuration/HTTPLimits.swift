@@ -15,7 +15,7 @@ public struct HTTPLimits: Sendable, Hashable {
 
   /// Over which uploads are judged.
   package var uploadWindow = Duration.seconds(10)
-  /// Over which downloads are judged: TCP passes them on in steps of some hundred KiB, so that those of a slow reader are rare.
+  /// Over which downloads are judged: TCP passes them on in steps, of 64 KiB and more, which are rare with a slow reader.
   package var downloadWindow = Duration.seconds(60)
 
   public init() {}

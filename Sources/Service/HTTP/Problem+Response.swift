@@ -30,6 +30,8 @@ extension Problem {
     case .idempotencyMismatch:
       self.init(.idempotencyMismatch, status: 422, title: "The Idempotency-Key belongs to another request", detail: "\(error)")
     case .unknownJob(let id): self = .jobNotFound(id)
+    case .queueFull:
+      self.init(.tooManyJobs, status: 429, title: "Too many jobs wait", detail: "\(error); try again when one has begun")
     case .cannotOpen, .notADatabase, .newerSchema:
       self.init(.unavailable, status: 503, title: "The job store can't be used", detail: "the daemon's log has more")
     }

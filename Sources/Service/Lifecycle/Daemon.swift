@@ -70,7 +70,7 @@ public struct Daemon: Sendable {
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let application = Application(
       router: router(drain.signal),
-      server: .guarded(configuration.limits),
+      server: .guarded(connectionLimits),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
         availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
@@ -110,27 +110,43 @@ public struct Daemon: Sendable {
   }
 
   /// Methods and paths of the API, as "GET /v1/jobs/:id".
-  package var endpoints: [String] { routes(DrainSignal()).map { "\($0.method.rawValue) /\($0.path)" } }
+  package var endpoints: [String] { routes(DrainSignal(), MemoryBudget(capacity: 0)).map { "\($0.method.rawValue) /\($0.path)" } }
 
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
-    let routes = routes(drain)
+    let budget = MemoryBudget(capacity: memoryLimits.budget)
+    let routes = routes(drain, budget)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.limits.bodyBytes))
+    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: memoryLimits.bodyBytes))
     router.add(
       middleware: AccessMiddleware(
         routes: routes, tokens: configuration.tokens, failures: FailureLimiter(limit: configuration.failuresPerMinute)))
+    router.add(middleware: AnswerMiddleware(budget: budget))
     for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }
     return router
   }
 
-  private func routes(_ drain: DrainSignal) -> [Route] {
-    let files = WorkerPool(label: "gptqd.files")
-    let maxBodyBytes = configuration.limits.bodyBytes
+  private var memoryLimits: MemoryLimits {
+    MemoryLimits(bodyBytes: configuration.limits.bodyBytes, memory: EngineLimits.memory(of: configuration))
+  }
+
+  private func routes(_ drain: DrainSignal, _ budget: MemoryBudget) -> [Route] {
+    let bodies = JSONBody.Reader(limit: memoryLimits.bodyBytes, budget: budget)
+    let (planning, listing) = (Turns(width: MemoryLimits.planners, waiting: 64), Turns(width: 2, waiting: 1024))
+    let (pool, files) = (WorkerPool(label: "gptqd.planning"), WorkerPool(label: "gptqd.files"))
     let submission = SubmitRoute(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files, maxBodyBytes: maxBodyBytes)
-    return submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: maxBodyBytes).routes
-      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
-      + OperationsRoutes(drain: drain).routes
+      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, pool: pool, planning: planning, bodies: bodies,
+      maxQueuedJobs: configuration.maxQueuedJobs)
+    let jobs = JobRoutes(
+      repository: repository, scheduler: scheduler, bodies: bodies, pool: pool, planning: planning, listing: listing,
+      maxQueuedJobs: configuration.maxQueuedJobs)
+    return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+      + ArtifactRoutes(repository: repository, folder: folder, files: files).routes + OperationsRoutes(drain: drain).routes
+  }
+
+  private var connectionLimits: HTTPLimits {
+    var limits = configuration.limits
+    limits.bodyBytes = memoryLimits.bodyBytes
+    return limits
   }
 
   private func connectionLimit() -> Int {

@@ -72,6 +72,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     case .end(let trailers):
       deliverBody(context)
       request = nil
+      owesContinue = false
       context.fireChannelRead(wrapInboundOut(.end(trailers)))
       if isLastRequest { end(context, answer: nil, unanswered: 0) }
     }

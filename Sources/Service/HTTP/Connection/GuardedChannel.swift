@@ -16,7 +16,7 @@ struct GuardedChannel: ServerChildChannel, HTTPChannelHandler {
   private static let readSize = 32 << 10
   private static let headerFieldLimit = 256
   /// Bytes that the system takes ahead of what TCP may send: the less, the sooner a reader that has stopped shows.
-  private static let unsentLimit: ChannelOptions.Types.SocketOption.Value = 128 << 10
+  private static let unsentLimit: ChannelOptions.Types.SocketOption.Value = 32 << 10
   /// Linux's TCP_NOTSENT_LOWAT.
   private static let unsentOption = NIOBSDSocket.Option(rawValue: 25)
 
