@@ -5,20 +5,19 @@ import JobModel
 extension JobRepository {
   public func job(_ id: JobID) async throws -> Job? { try await read { try $0.job(id) } }
 
-  /// The newest jobs first.
+  /// The newest jobs first; a page may have fewer than `limit` although more follow.
   ///
   /// - Parameters:
   ///   - status: Only jobs in it; nil: all.
   ///   - after: Only jobs that come after this one in the list.
   public func jobs(status: JobStatus?, limit: Int, after: JobID?) async throws -> APIList<Job> {
     try await read { database in
-      let jobs = try database.jobs(
+      try database.page(
+        Job.self,
         sql: """
-          SELECT body FROM jobs WHERE (:status IS NULL OR status = :status) AND (:after IS NULL OR id < :after)
+          SELECT body, id FROM jobs WHERE (:status IS NULL OR status = :status) AND (:after IS NULL OR id < :after)
           ORDER BY id DESC LIMIT :limit
-          """, arguments: ["status": status?.rawValue, "after": after?.text, "limit": limit + 1])
-      let page = Array(jobs.prefix(limit))
-      return APIList(data: page, hasMore: jobs.count > limit, lastId: page.last?.id.text)
+          """, arguments: ["status": status?.rawValue, "after": after?.text, "limit": limit + 1], limit: limit)
     }
   }
 
@@ -26,6 +25,21 @@ extension JobRepository {
   public func layers(of id: JobID) async throws -> [LayerRecord] {
     try await read { database in
       try database.values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? ORDER BY position", arguments: [id.text])
+    }
+  }
+
+  /// The same in parts, which may have fewer than `limit` although more follow.
+  ///
+  /// - Parameter after: Only layers that come after the one of this name.
+  public func layers(of id: JobID, after name: String?, limit: Int) async throws -> APIList<LayerRecord> {
+    try await read { database in
+      try database.page(
+        LayerRecord.self,
+        sql: """
+          SELECT body, name FROM layers WHERE job = :job
+          AND (:name IS NULL OR (position, name) > (SELECT position, name FROM layers WHERE job = :job AND name = :name))
+          ORDER BY position, name LIMIT :limit
+          """, arguments: ["job": id.text, "name": name, "limit": limit + 1], limit: limit)
     }
   }
 
@@ -43,6 +57,20 @@ extension JobRepository {
       try database.values(
         AttemptRecord.self, sql: "SELECT body FROM attempts WHERE job = :job AND (:layer IS NULL OR layer = :layer) ORDER BY sequence",
         arguments: ["job": id.text, "layer": layer])
+    }
+  }
+
+  /// The same in parts, which may have fewer than `limit` although more follow.
+  ///
+  /// - Parameter after: Only attempts that come after the one of this id; 0: all.
+  public func attempts(of id: JobID, layer: String?, after sequence: Int, limit: Int) async throws -> APIList<AttemptRecord> {
+    try await read { database in
+      try database.page(
+        AttemptRecord.self,
+        sql: """
+          SELECT body, CAST(sequence AS TEXT) FROM attempts
+          WHERE job = :job AND (:layer IS NULL OR layer = :layer) AND sequence > :after ORDER BY sequence LIMIT :limit
+          """, arguments: ["job": id.text, "layer": layer, "after": sequence, "limit": limit + 1], limit: limit)
     }
   }
 

@@ -86,12 +86,15 @@ public struct JobRepository: Sendable {
 
   /// Stores a new job.
   ///
-  /// - Throws: `JobStoreError.idempotencyMismatch`.
+  /// - Parameter limit: Jobs that may wait.
+  /// - Throws: `JobStoreError.idempotencyMismatch`, `.queueFull`.
   public func submit(
-    _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?, now: Date
+    _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?,
+    limit: Int = .max, now: Date
   ) async throws -> Submission {
     try await write { database in
       if let key, let stored = try database.replayed(key) { return .replayed(stored) }
+      try database.requireRoom(inQueueOf: limit)
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }

@@ -7,6 +7,8 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   /// An `Idempotency-Key` was used before with another body.
   case idempotencyMismatch(key: String)
   case unknownJob(String)
+  /// As many jobs wait as may.
+  case queueFull(limit: Int)
   /// Nothing was stored.
   case diskFull(path: String)
   /// The file can't be opened, read or written just now.
@@ -31,6 +33,7 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unknownJob(let id): "there is no job \(id)"
     case .diskFull(let path): "the database \(path) can't grow: its disk is full"
     case .unusable(let path, let reason): "the database \(path) can't be used: \(reason)"
+    case .queueFull(let limit): "\(limit) jobs wait already, the most that jobs.max_queued allows"
     }
   }
 }

@@ -45,6 +45,9 @@ struct ServerOptions: ParsableArguments {
   @Flag(help: "Print the server's JSON as it came.")
   var json = false
 
+  /// Prints an answer where that is asked for.
+  func show(_ answer: Data) { if json { Terminal.printJSON(answer) } }
+
   func client() throws -> APIClient {
     let environment = ProcessInfo.processInfo.environment
     return try APIClient(url: url ?? environment["GPTQD_URL"] ?? "http://127.0.0.1:8790", token: token ?? environment["GPTQD_TOKEN"])

@@ -73,7 +73,7 @@ actor ArtifactStore {
       for url in [folders.artifact, folders.work] {
         do {
           try FileManager.default.removeItem(at: url)
-        } catch where !FileManager.default.fileExists(atPath: url.path) {}
+        } catch  where !FileManager.default.fileExists(atPath: url.path) {}
       }
     }
     try await repository.completeDeletion(of: id)

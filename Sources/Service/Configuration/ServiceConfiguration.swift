@@ -7,9 +7,13 @@ public struct ServiceConfiguration: Sendable, Hashable {
   /// Address and port; port 0 lets the system choose.
   public var host = "127.0.0.1"
   public var port = 8790
-  /// Bytes of a JSON request body.
-  public var maxBodyBytes = 8 << 20
-  public var idleTimeout = Duration.seconds(60)
+  public var limits = HTTPLimits()
+  /// Who may do what; none: everybody who can reach a loopback address.
+  public var tokens: [AccessToken] = []
+  /// Requests a minute without a right token, after which an address is told to wait.
+  public var failuresPerMinute = 10
+  /// Jobs that may wait for a worker.
+  public var maxQueuedJobs = 1000
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
@@ -45,8 +49,10 @@ public struct ServiceConfiguration: Sendable, Hashable {
     dataFolder = try values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
     modelRoots = try values.folders(.modelRoots) ?? [dataFolder.appending(component: "models")]
     datasetRoots = try values.folders(.datasetRoots) ?? [dataFolder.appending(component: "datasets")]
-    maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...(1 << 30)) ?? maxBodyBytes
-    idleTimeout = try values.integer(.idleTimeoutSeconds, in: 1...86_400).map { .seconds($0) } ?? idleTimeout
+    limits = try HTTPLimits(values)
+    tokens = try values.tokens()
+    failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
+    maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit
@@ -58,7 +64,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
     logLevel = try values.choice(.logLevel, of: Logger.Level.self) ?? logLevel
     logFormat = try values.choice(.logFormat, of: LogFormat.self) ?? logFormat
     if let listen = values.string(.listen) { (host, port) = try Self.address(listen) }
-    guard try values.bool(.allowRemote) ?? false || Self.isLoopback(host) else {
+    guard !tokens.isEmpty || LoopbackName.isLoopback(host) else {
       throw ConfigurationError.remoteWithoutAuthentication(listen: listen)
     }
   }
@@ -86,10 +92,5 @@ public struct ServiceConfiguration: Sendable, Hashable {
     }
     guard !host.isEmpty else { throw invalid }
     return (String(host), Int(port))
-  }
-
-  private static func isLoopback(_ host: String) -> Bool {
-    let octets = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-    return host == "localhost" || host == "::1" || octets.count == 4 && octets[0] == 127 && !octets.contains(nil)
   }
 }

@@ -79,8 +79,10 @@ public struct Daemon: Sendable {
       logger: logger)
     let application = Application(
       router: router(drain.signal),
-      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
-      configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd"),
+      server: .guarded(connectionLimits),
+      configuration: .init(
+        address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       onServerRunning: { channel in
         announce(channel.localAddress, onListening)
         listens.finish()
@@ -130,21 +132,54 @@ public struct Daemon: Sendable {
     }
   }
 
+  /// Methods and paths of the API, as "GET /v1/jobs/:id".
+  package var endpoints: [String] { routes(DrainSignal(), MemoryBudget(capacity: 0)).map { "\($0.method.rawValue) /\($0.path)" } }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
-    let submission = SubmitRoute(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
-      maxBodyBytes: configuration.maxBodyBytes)
-    let routes =
-      submission.routes
-      + JobRoutes(
-        repository: repository, scheduler: scheduler, store: store, folder: folder, maxBodyBytes: configuration.maxBodyBytes
-      ).routes
-      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, store: store, files: files).routes
-      + OperationsRoutes(drain: drain).routes
+    let budget = MemoryBudget(capacity: memoryLimits.budget)
+    let routes = routes(drain, budget)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
+    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: memoryLimits.bodyBytes))
+    router.add(
+      middleware: AccessMiddleware(
+        routes: routes, tokens: configuration.tokens, failures: FailureLimiter(limit: configuration.failuresPerMinute)))
+    router.add(middleware: AnswerMiddleware(budget: budget))
     for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }
     return router
+  }
+
+  private var memoryLimits: MemoryLimits {
+    MemoryLimits(bodyBytes: configuration.limits.bodyBytes, memory: EngineLimits.memory(of: configuration))
+  }
+
+  private func routes(_ drain: DrainSignal, _ budget: MemoryBudget) -> [Route] {
+    let bodies = JSONBody.Reader(limit: memoryLimits.bodyBytes, budget: budget)
+    let (planning, listing) = (Turns(width: MemoryLimits.planners, waiting: 64), Turns(width: 2, waiting: 1024))
+    let pool = WorkerPool(label: "gptqd.planning")
+    let submission = SubmitRoute(
+      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, pool: pool, planning: planning, bodies: bodies,
+      maxQueuedJobs: configuration.maxQueuedJobs)
+    let jobs = JobRoutes(
+      repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
+      listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
+    return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+      + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+  }
+
+  private var connectionLimits: HTTPLimits {
+    var limits = configuration.limits
+    limits.bodyBytes = memoryLimits.bodyBytes
+    return limits
+  }
+
+  private func connectionLimit() -> Int {
+    let (wanted, possible) = (configuration.limits.connections, FileDescriptors.connections(wanted: configuration.limits.connections))
+    if possible < wanted {
+      logger.warning(
+        "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",
+        metadata: ["wanted": "\(wanted)", "possible": "\(possible)"])
+    }
+    return possible
   }
 
   private func startError(_ error: any Error) -> any Error {
