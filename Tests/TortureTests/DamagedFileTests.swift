@@ -49,17 +49,14 @@ extension DaemonTorture {
       try await Site.run { site in
         let models = site.folder.appending(component: "models")
         try FileManager.default.copyItem(at: models.appending(component: "tiny"), to: models.appending(component: "cut"))
-        let data = try site.migrated()
-        let work = data.appending(component: "work").path
-        try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
-        // Holds the job where it has opened the model and made its folder.
-        let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdir", "-e", "inject=mkdir:delay_exit=700000"]
+        let (data, id) = try await site.queued(
+          Site.request.replacing("\"tiny\"", with: "\"cut\"").replacing("\"bits\"", with: "\"method\": \"\(method)\", \"bits\""))
+        let block = data.appending(path: "work/\(id)/blocks/block-00000.safetensors.tmp").path
+        // Holds the job where it has the model open and two blocks to read.
+        let wrapper = Strace.injecting("delay_enter=700000", into: "fsync", path: block)
         try await DaemonProcess.run(site, data: data, wrapper: wrapper) { daemon in
-          let id = try await daemon.submit(
-            Site.request.replacing("\"tiny\"", with: "\"cut\"").replacing("\"bits\"", with: "\"method\": \"\(method)\", \"bits\""))
-          let staging = work + "/\(id)/artifact"
           let deadline = ContinuousClock.now + .seconds(30)
-          while !FileManager.default.fileExists(atPath: staging) {
+          while !FileManager.default.fileExists(atPath: block) {
             try #require(ContinuousClock.now < deadline, "the job doesn't write")
             try await Task.sleep(for: .milliseconds(5))
           }

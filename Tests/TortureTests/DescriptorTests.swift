@@ -34,6 +34,8 @@ extension DaemonTorture {
           return ["it ended with \(exit) and said: \(log.suffix(600))"]
         }
         return []
+      } catch let failure as DaemonProcess.Failure {
+        return ["\(failure)"]
       }
     }
 

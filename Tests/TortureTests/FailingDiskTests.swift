@@ -85,6 +85,8 @@ extension DaemonTorture {
     func fullDatabase(call: String) async throws {
       try await Site.run { site in
         let data = try site.migrated()
+        // A database that is opened with its log there isn't written to; the first who does then is the submission.
+        try await DaemonProcess.run(site, data: data) { _ in }
         let wal = data.appending(component: "gptqd.sqlite-wal")
         // The first time: it has room again for the second.
         let wrapper = Strace.injecting("error=ENOSPC:when=1", into: call, path: wal.path)
