@@ -20,7 +20,7 @@ extension DaemonTorture {
         let scenario = Scenario(name: "job", template: queued.data, job: queued.job)
         // Opening the database, and letting go of what is of no use any more, is something else.
         let points = try await KillPoint.record(scenario, site).filter {
-          ["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "mkdir"].contains($0.call) && !$0.path.isEmpty
+          ["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "mkdir"].contains($0.call) && !$0.path.isEmpty && !$0.isAnyPath
             && !$0.path.hasPrefix("gptqd.url") && !$0.path.hasSuffix("gptqd.lock") && !$0.path.hasSuffix("-journal")
         }
         let files = points.filter { !$0.path.hasPrefix("gptqd.sqlite") }

@@ -26,11 +26,13 @@ struct KillPoint: Sendable, CustomStringConvertible {
   let call: String
   /// Below the data folder; empty: the folder itself.
   let path: String
+  /// The path is a random one: any counts.
+  let isAnyPath: Bool
   /// Of the calls that one thread makes with that path.
   let occurrence: Int
 
   var description: String {
-    "\(scenario.name): before \(call) \(occurrence) of \(path.isEmpty ? "the data folder" : path)"
+    "\(scenario.name): before \(call) \(occurrence) of \(isAnyPath ? "any path" : path.isEmpty ? "the data folder" : path)"
   }
 
   /// What the next start must cope with most: names and durability.
@@ -53,26 +55,29 @@ struct KillPoint: Sendable, CustomStringConvertible {
     }
     struct Place: Hashable {
       let call: String
-      let path: String
+      let path: String?
       let occurrence: Int
     }
     var counts: [Key: Int] = [:]
     var seen: Set<Place> = []
     var points: [KillPoint] = []
     for call in try SystemCall.parse(log) where Strace.changes.contains(call.name) {
-      let below = call.paths.filter { $0 == data.path || $0.hasPrefix(data.path + "/") }
-      for path in Set(below).sorted() { counts[Key(thread: call.thread, call: call.name, path: path), default: 0] += 1 }
-      // Random names are others the next time, and so is the job's where it is submitted then.
-      guard call.name != "openat" || call.text(2).contains("O_CREAT") || call.text(2).contains("O_TRUNC"),
-        let path = below.first(where: { path in
-          !path.contains(".nosync") && !path.hasSuffix("-shm") && (scenario.job != nil || JobPath(path).job == nil)
-        })
+      counts[Key(thread: call.thread, call: call.name, path: ""), default: 0] += 1
+      // strace filters by the first path of a rename.
+      guard let path = call.paths.first, path == data.path || path.hasPrefix(data.path + "/") else { continue }
+      counts[Key(thread: call.thread, call: call.name, path: path), default: 0] += 1
+      guard call.name != "openat" || call.text(2).contains("O_CREAT") || call.text(2).contains("O_TRUNC"), !path.hasSuffix("-shm")
       else { continue }
+      // Random names are others the next time, and so is the job's where it is submitted then.
+      let isRandom = path.contains(".nosync") || (scenario.job == nil && JobPath(path).job != nil)
+      guard !isRandom || ["rename", "fsync"].contains(call.name) else { continue }
       let place = Place(
-        call: call.name, path: String(path.dropFirst(data.path.count).drop { $0 == "/" }),
-        occurrence: counts[Key(thread: call.thread, call: call.name, path: path)] ?? 1)
+        call: call.name, path: isRandom ? nil : String(path.dropFirst(data.path.count).drop { $0 == "/" }),
+        occurrence: counts[Key(thread: call.thread, call: call.name, path: isRandom ? "" : path)] ?? 1)
       if seen.insert(place).inserted {
-        points.append(KillPoint(scenario: scenario, call: place.call, path: place.path, occurrence: place.occurrence))
+        points.append(
+          KillPoint(
+            scenario: scenario, call: place.call, path: place.path ?? "", isAnyPath: isRandom, occurrence: place.occurrence))
       }
     }
     return points

@@ -40,7 +40,7 @@ extension DaemonTorture {
     private static func kill(at point: KillPoint, _ site: Site, expected: [String: String]) async throws -> (Bool, [String]) {
       let data = try site.copy(point.scenario.template)
       let path = point.path.isEmpty ? data.path : data.appending(path: point.path).path
-      let wrapper = Strace.killing(at: point.call, path: path, occurrence: point.occurrence)
+      let wrapper = Strace.killing(at: point.call, path: point.isAnyPath ? nil : path, occurrence: point.occurrence)
       let client = Client(submits: point.scenario.job == nil)
       let wasKilled = try await client.use(site, data: data, wrapper: wrapper)
       let findings = try await client.findings(site, data: data, expected: expected, job: point.scenario.job)
