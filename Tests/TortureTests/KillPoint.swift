@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import gptqctl
 
 /// Where the daemon starts from, and what it is asked for.
 struct Scenario: Sendable {
@@ -12,10 +13,17 @@ struct Scenario: Sendable {
   /// - Parameter warnings: Of a job that is submitted.
   static func all(_ site: Site, warnings: [String]) async throws -> [Scenario] {
     let queued = try await site.queued(warnings: warnings)
+    let killed = try site.copy(queued.data)
+    let block = killed.appending(path: "work/\(queued.job)/blocks/block-00001.safetensors.tmp")
+    do {
+      let wrapper = Strace.killing(at: "rename", path: block.path, occurrence: 1)
+      try await DaemonProcess.run(site, data: killed, wrapper: wrapper) { _ = try await $0.ended(queued.job) }
+    } catch is ClientError {}
     return [
       Scenario(name: "first start", template: nil, job: nil),
       Scenario(name: "submission", template: try site.migrated(), job: nil),
       Scenario(name: "job", template: queued.data, job: queued.job),
+      Scenario(name: "job taken up again", template: killed, job: queued.job),
     ]
   }
 }

@@ -22,8 +22,8 @@ extension DaemonTorture {
         }
         #expect(named.count > 60, "the trace shows too few system calls: \(named)")
         let budget = Torture.kills - Torture.randomKills
-        let chosen = named.spread(max(1, budget * 4 / 5))
-        let points = chosen + others.spread(max(1, budget - chosen.count))
+        let chosen = named.spread(Torture.isLong ? nil : budget * 4 / 5)
+        let points = chosen + others.spread(Torture.isLong ? max(100, budget - chosen.count) : budget - chosen.count)
         let tally = Tally()
         try await concurrently(points) { point in
           let (wasKilled, findings) = try await Self.kill(at: point, site, expected: expected)
