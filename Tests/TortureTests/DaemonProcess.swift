@@ -63,7 +63,7 @@ struct DaemonProcess: Sendable {
     if let limit { Task { await process.ended(within: limit) } }
     let seen = isPrivate ? URL(filePath: "/proc/\(process.pid)/root" + data.path) : data
     let address = seen.appending(component: "gptqd.url")
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(20)
     // Nothing but the file tells that the daemon listens.
     while true {
       if let url = try? String(contentsOf: address, encoding: .utf8), url.hasSuffix("\n") {

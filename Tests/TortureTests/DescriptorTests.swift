@@ -34,7 +34,15 @@ extension DaemonTorture {
           return ["it ended with \(exit) and said: \(log.suffix(600))"]
         }
         return []
+      } catch let failure as DaemonProcess.Failure {
+        return ["\(failure)"]
       }
+    }
+
+    private static func unclear(_ job: Job) -> [String] {
+      let text = [job.error?.detail, job.error?.advice].compactMap { $0 }.joined(separator: " ").lowercased()
+      let isClear = ["descriptor", "too many open files", "limitnofile"].contains { text.contains($0) } && job.status == .failed
+      return isClear ? [] : ["the failure \(job.error?.code ?? "") is unclear: \(text)"]
     }
 
     /// A job while clients hold connections that they don't use.
@@ -52,13 +60,11 @@ extension DaemonTorture {
       case .succeeded:
         if try digests(of: daemon.data.appending(path: "artifacts/\(id)")) != expected { findings.append("the job has other bytes") }
       case .failed:
-        let text = [job.error?.detail, job.error?.advice].compactMap { $0 }.joined(separator: " ").lowercased()
-        if !(text.contains("descriptor") || text.contains("too many open files") || text.contains("limitnofile")) {
-          findings.append("the failure \(job.error?.code ?? "") is unclear: \(text)")
-        }
+        findings += unclear(job)
         _ = try await daemon.client.send("POST", "/v1/jobs/\(id)/retry")
         let again = try await daemon.ended(id, within: .seconds(30))
-        if again.status != .succeeded { findings.append("a retry is \(again.status.rawValue): \(again.error?.detail ?? "")") }
+        // There may be too few for any job.
+        if again.status != .succeeded { findings += unclear(again).map { "after a retry, " + $0 } }
       default: findings.append("the job is \(job.status.rawValue) for ever")
       }
       _ = try await daemon.client.send("GET", "/healthz")

@@ -20,7 +20,7 @@ extension DaemonTorture {
         let scenario = Scenario(name: "job", template: queued.data, job: queued.job)
         // Opening the database, and letting go of what is of no use any more, is something else.
         let points = try await KillPoint.record(scenario, site).filter {
-          ["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "mkdir"].contains($0.call) && !$0.path.isEmpty
+          ["openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "mkdir"].contains($0.call) && !$0.path.isEmpty && !$0.isAnyPath
             && !$0.path.hasPrefix("gptqd.url") && !$0.path.hasSuffix("gptqd.lock") && !$0.path.hasSuffix("-journal")
         }
         let files = points.filter { !$0.path.hasPrefix("gptqd.sqlite") }
@@ -55,7 +55,7 @@ extension DaemonTorture {
             findings += unclear(first, fault)
             let names = (try? FileManager.default.contentsOfDirectory(atPath: data.appending(component: "artifacts").path)) ?? []
             if !names.isEmpty { findings.append("artifacts/ has a folder of the failed job") }
-            _ = try await daemon.client.send("POST", "/v1/jobs/\(job)/retry")
+            try await retry(job, daemon)
           default: return ["the job is \(first.status.rawValue) for ever"]
           }
           _ = try await daemon.ended(job, within: .seconds(30))
@@ -69,6 +69,40 @@ extension DaemonTorture {
         return []
       } catch let error as ClientError {
         return ["the daemon doesn't answer: \(error)"]
+      }
+    }
+
+    /// Each thread has the fault once, so also the one that answers.
+    private static func retry(_ job: JobID, _ daemon: DaemonProcess) async throws {
+      do {
+        _ = try await daemon.client.send("POST", "/v1/jobs/\(job)/retry")
+      } catch ClientError.refused {
+        _ = try await daemon.client.send("POST", "/v1/jobs/\(job)/retry")
+      }
+    }
+
+    @Test("A submission that can't be stored is refused with what to free, and the daemon goes on", arguments: ["pwrite64", "fdatasync"])
+    func fullDatabase(call: String) async throws {
+      try await Site.run { site in
+        let data = try site.migrated()
+        // A database that is opened with its log there isn't written to; the first who does then is the submission.
+        try await DaemonProcess.run(site, data: data) { _ in }
+        let wal = data.appending(component: "gptqd.sqlite-wal")
+        // The first time: it has room again for the second.
+        let wrapper = Strace.injecting("error=ENOSPC:when=1", into: call, path: wal.path)
+        try await DaemonProcess.run(site, data: data, wrapper: wrapper) { daemon in
+          do {
+            _ = try await daemon.submit()
+            Issue.record("what can't be stored is accepted")
+          } catch ClientError.refused(let problem) {
+            #expect(problem.status == 507 && problem.code == .insufficientStorage && problem.detail.contains("free"), "\(problem)")
+          }
+          _ = try await daemon.client.send("GET", "/healthz")
+          var id: JobID?
+          for _ in 0..<4 where id == nil { id = try? await daemon.submit() }
+          let job = try await daemon.ended(#require(id), within: .seconds(10))
+          #expect(job.status.isEnded, "the next job is \(job.status.rawValue) for ever")
+        }
       }
     }
 

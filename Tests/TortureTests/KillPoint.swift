@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import gptqctl
 
 /// Where the daemon starts from, and what it is asked for.
 struct Scenario: Sendable {
@@ -12,10 +13,17 @@ struct Scenario: Sendable {
   /// - Parameter warnings: Of a job that is submitted.
   static func all(_ site: Site, warnings: [String]) async throws -> [Scenario] {
     let queued = try await site.queued(warnings: warnings)
+    let killed = try site.copy(queued.data)
+    let block = killed.appending(path: "work/\(queued.job)/blocks/block-00001.safetensors.tmp")
+    do {
+      let wrapper = Strace.killing(at: "rename", path: block.path, occurrence: 1)
+      try await DaemonProcess.run(site, data: killed, wrapper: wrapper) { _ = try await $0.ended(queued.job) }
+    } catch is ClientError {}
     return [
       Scenario(name: "first start", template: nil, job: nil),
       Scenario(name: "submission", template: try site.migrated(), job: nil),
       Scenario(name: "job", template: queued.data, job: queued.job),
+      Scenario(name: "job taken up again", template: killed, job: queued.job),
     ]
   }
 }
@@ -26,11 +34,13 @@ struct KillPoint: Sendable, CustomStringConvertible {
   let call: String
   /// Below the data folder; empty: the folder itself.
   let path: String
+  /// The path is a random one: any counts.
+  let isAnyPath: Bool
   /// Of the calls that one thread makes with that path.
   let occurrence: Int
 
   var description: String {
-    "\(scenario.name): before \(call) \(occurrence) of \(path.isEmpty ? "the data folder" : path)"
+    "\(scenario.name): before \(call) \(occurrence) of \(isAnyPath ? "any path" : path.isEmpty ? "the data folder" : path)"
   }
 
   /// What the next start must cope with most: names and durability.
@@ -53,26 +63,29 @@ struct KillPoint: Sendable, CustomStringConvertible {
     }
     struct Place: Hashable {
       let call: String
-      let path: String
+      let path: String?
       let occurrence: Int
     }
     var counts: [Key: Int] = [:]
     var seen: Set<Place> = []
     var points: [KillPoint] = []
     for call in try SystemCall.parse(log) where Strace.changes.contains(call.name) {
-      let below = call.paths.filter { $0 == data.path || $0.hasPrefix(data.path + "/") }
-      for path in Set(below).sorted() { counts[Key(thread: call.thread, call: call.name, path: path), default: 0] += 1 }
-      // Random names are others the next time, and so is the job's where it is submitted then.
-      guard call.name != "openat" || call.text(2).contains("O_CREAT") || call.text(2).contains("O_TRUNC"),
-        let path = below.first(where: { path in
-          !path.contains(".nosync") && !path.hasSuffix("-shm") && (scenario.job != nil || JobPath(path).job == nil)
-        })
+      counts[Key(thread: call.thread, call: call.name, path: ""), default: 0] += 1
+      // strace filters by the first path of a rename.
+      guard let path = call.paths.first, path == data.path || path.hasPrefix(data.path + "/") else { continue }
+      counts[Key(thread: call.thread, call: call.name, path: path), default: 0] += 1
+      guard call.name != "openat" || call.text(2).contains("O_CREAT") || call.text(2).contains("O_TRUNC"), !path.hasSuffix("-shm")
       else { continue }
+      // Random names are others the next time, and so is the job's where it is submitted then.
+      let isRandom = path.contains(".nosync") || (scenario.job == nil && JobPath(path).job != nil)
+      guard !isRandom || ["rename", "fsync"].contains(call.name) else { continue }
       let place = Place(
-        call: call.name, path: String(path.dropFirst(data.path.count).drop { $0 == "/" }),
-        occurrence: counts[Key(thread: call.thread, call: call.name, path: path)] ?? 1)
+        call: call.name, path: isRandom ? nil : String(path.dropFirst(data.path.count).drop { $0 == "/" }),
+        occurrence: counts[Key(thread: call.thread, call: call.name, path: isRandom ? "" : path)] ?? 1)
       if seen.insert(place).inserted {
-        points.append(KillPoint(scenario: scenario, call: place.call, path: place.path, occurrence: place.occurrence))
+        points.append(
+          KillPoint(
+            scenario: scenario, call: place.call, path: place.path ?? "", isAnyPath: isRandom, occurrence: place.occurrence))
       }
     }
     return points

@@ -22,8 +22,8 @@ extension DaemonTorture {
         }
         #expect(named.count > 60, "the trace shows too few system calls: \(named)")
         let budget = Torture.kills - Torture.randomKills
-        let chosen = named.spread(max(1, budget * 4 / 5))
-        let points = chosen + others.spread(max(1, budget - chosen.count))
+        let chosen = named.spread(Torture.isLong ? nil : budget * 4 / 5)
+        let points = chosen + others.spread(Torture.isLong ? max(100, budget - chosen.count) : budget - chosen.count)
         let tally = Tally()
         try await concurrently(points) { point in
           let (wasKilled, findings) = try await Self.kill(at: point, site, expected: expected)
@@ -40,7 +40,7 @@ extension DaemonTorture {
     private static func kill(at point: KillPoint, _ site: Site, expected: [String: String]) async throws -> (Bool, [String]) {
       let data = try site.copy(point.scenario.template)
       let path = point.path.isEmpty ? data.path : data.appending(path: point.path).path
-      let wrapper = Strace.killing(at: point.call, path: path, occurrence: point.occurrence)
+      let wrapper = Strace.killing(at: point.call, path: point.isAnyPath ? nil : path, occurrence: point.occurrence)
       let client = Client(submits: point.scenario.job == nil)
       let wasKilled = try await client.use(site, data: data, wrapper: wrapper)
       let findings = try await client.findings(site, data: data, expected: expected, job: point.scenario.job)

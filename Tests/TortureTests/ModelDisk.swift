@@ -10,12 +10,16 @@ final class ModelDisk {
     case everything
     /// Bytes that weren't fsynced; names are as they were, which shows a rename before its fsync.
     case bytes
+    /// Any of the writes that weren't fsynced, as the disk put them in order; names are as they were.
+    case pieces
   }
 
   private final class Node {
     let isFolder: Bool
     var bytes: [UInt8] = []
     var durableBytes: [UInt8] = []
+    /// Writes since the last fsync.
+    var pending: [(offset: Int, bytes: ArraySlice<UInt8>)] = []
     var entries: [String: Node] = [:]
     var durableEntries: [String: Node] = [:]
 
@@ -107,6 +111,7 @@ final class ModelDisk {
   private func write(_ bytes: ArraySlice<UInt8>, at offset: Int, in node: Node) {
     if node.bytes.count < offset + bytes.count { resize(node, to: offset + bytes.count) }
     node.bytes.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+    node.pending.append((offset, bytes))
   }
 
   private func resize(_ node: Node, to count: Int) {
@@ -117,7 +122,10 @@ final class ModelDisk {
     }
   }
 
-  private func synchronize(_ node: Node) { (node.durableBytes, node.durableEntries) = (node.bytes, node.entries) }
+  private func synchronize(_ node: Node) {
+    (node.durableBytes, node.durableEntries) = (node.bytes, node.entries)
+    node.pending = []
+  }
 
   private func move(_ call: SystemCall) {
     guard let source = parent(call.paths.first), let target = parent(call.paths.last), let node = source.folder.entries[source.name]
@@ -127,18 +135,33 @@ final class ModelDisk {
   }
 
   /// Writes what a power cut leaves into a new folder.
-  func leave(_ loss: Loss, in folder: URL) throws {
-    func copy(_ node: Node, to url: URL) throws {
+  ///
+  /// - Parameter chance: Which pieces are lost.
+  func leave(_ loss: Loss, in folder: URL, _ chance: inout Chance) throws {
+    func copy(_ node: Node, to url: URL, _ chance: inout Chance) throws {
       guard node.isFolder else {
-        try Data(node.durableBytes).write(to: url)
+        let isWhole = loss != .pieces || node.pending.isEmpty
+        try Data(isWhole ? node.durableBytes : Self.pieces(of: node, &chance)).write(to: url)
         return
       }
       try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
       let entries = loss == .everything ? node.durableEntries : node.entries
       // Shared memory doesn't outlive the machine; a daemon that starts makes it anew.
-      for (name, child) in entries where !name.hasSuffix("-shm") { try copy(child, to: url.appending(component: name)) }
+      for (name, child) in entries.sorted(by: { $0.key < $1.key }) where !name.hasSuffix("-shm") {
+        try copy(child, to: url.appending(component: name), &chance)
+      }
     }
-    try copy(root, to: folder)
+    try copy(root, to: folder, &chance)
+  }
+
+  private static func pieces(of node: Node, _ chance: inout Chance) -> [UInt8] {
+    var bytes = node.durableBytes
+    for (offset, piece) in node.pending where Bool.random(using: &chance) {
+      let end = offset + piece.count
+      if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
+      bytes.replaceSubrange(offset..<end, with: piece)
+    }
+    return bytes
   }
 
   /// What would be left, in short: the same text for the same files.
@@ -146,6 +169,7 @@ final class ModelDisk {
     var hasher = Hasher()
     func add(_ node: Node) {
       hasher.combine(node.durableBytes)
+      if loss == .pieces { hasher.combine(node.pending.count) }
       for (name, child) in (loss == .everything ? node.durableEntries : node.entries).sorted(by: { $0.key < $1.key }) {
         hasher.combine(name)
         add(child)

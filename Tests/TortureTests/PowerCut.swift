@@ -21,7 +21,13 @@ struct PowerCutTrace: Sendable {
     /// Jobs for which a 202 had gone out.
     let acknowledged: Set<JobID>
 
-    var description: String { "power cut before \(name), which takes \(loss.rawValue) not synchronized" }
+    var description: String { "power cut before \(name), which takes \(loss.rawValue) not synchronized; \(Torture.seedNote)" }
+
+    /// Writes what the cut leaves on the disk; each time the same.
+    func leave(_ disk: ModelDisk, in folder: URL) throws {
+      var chance = Chance(stream: 1000 + UInt64(position))
+      try disk.leave(loss, in: folder, &chance)
+    }
   }
 
   /// Runs jobs on a new data folder to their ends.

@@ -39,7 +39,8 @@ extension DaemonTorture {
       var chance = Chance(stream: 2)
       let lengths =
         Torture.isLong
-        ? Array(stride(from: 1, to: whole.count, by: 997)) : [1, 16, 99, 100, 512, 4096, 5000, whole.count / 2, whole.count - 4096]
+        ? Array(stride(from: 1, to: whole.count, by: 997))
+        : [1, 16, 99, 100, 512, 4096, 5000, whole.count / 2, whole.count - 4096, whole.count - 1000]
       var damaged = lengths.map { ("truncated to \($0) bytes", whole.prefix($0)) }
       for _ in 0..<(Torture.isLong ? 50 : 2) {
         damaged.append(("garbage", Data((0..<whole.count).map { _ in UInt8.random(in: 0...255, using: &chance) })))

@@ -57,10 +57,10 @@ struct Site: Sendable {
   /// A data folder whose database has a job in its queue, as an earlier daemon left it.
   ///
   /// - Parameter warnings: The job's, which its report repeats.
-  func queued(warnings: [String] = []) async throws -> (data: URL, job: JobID) {
+  func queued(_ body: String = Site.request, warnings: [String] = []) async throws -> (data: URL, job: JobID) {
     let data = try migrated()
     let repository = try JobRepository(database: data.appending(component: "gptqd.sqlite"))
-    let request = try JobRequest(parsing: JSONValue(parsing: Self.request))
+    let request = try JobRequest(parsing: JSONValue(parsing: body))
     guard case .created(let job) = try await repository.submit(request, layers: [], warnings: warnings, key: nil, now: Date()) else {
       throw CocoaError(.featureUnsupported)
     }

@@ -32,16 +32,19 @@ enum Strace {
   }
 
   /// Kills the process when a thread enters a call for the `occurrence`th time with that path; the call isn't made.
-  static func killing(at call: String, path: String, occurrence: Int) -> [String] {
+  ///
+  /// - Parameter path: The first that the call has; nil: any.
+  static func killing(at call: String, path: String?, occurrence: Int) -> [String] {
     injecting("signal=SIGKILL:when=\(occurrence)", into: call, path: path)
   }
 
   /// Tampers with a call that has that path.
   ///
   /// - Parameter fault: As strace's `inject` takes it; its `when` counts each thread's calls for itself.
-  static func injecting(_ fault: String, into call: String, path: String) -> [String] {
+  static func injecting(_ fault: String, into call: String, path: String?) -> [String] {
     // Without the filter in the kernel: strace 6.1 doesn't tamper with what that one stops.
-    ["strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=\(call)", "-e", "inject=\(call):\(fault)"]
+    ["strace", "-f", "-qq", "-o", "/dev/null"] + (path.map { ["-P", $0] } ?? [])
+      + ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault)"]
   }
 }
 
