@@ -65,7 +65,7 @@ struct ArtifactRoutes {
   }
 
   /// Bytes that are read from disk at once.
-  private static let chunk = 1 << 20
+  static let chunk = 256 << 10
 
   private func body(of url: URL, _ range: Range<Int>) async throws -> ResponseBody {
     let handle = try await files.run {
@@ -77,11 +77,11 @@ struct ArtifactRoutes {
       var remaining = range.count
       while remaining > 0 {
         let count = min(Self.chunk, remaining)
-        let data = try await files.run { try handle.read(upToCount: count) ?? Data() }
+        let buffer = try await files.run { ByteBuffer(bytes: try handle.read(upToCount: count) ?? Data()) }
         // Ends the connection short of Content-Length, so that the client sees that the file is incomplete.
-        guard !data.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
-        remaining -= data.count
-        try await writer.write(ByteBuffer(bytes: data))
+        guard buffer.readableBytes > 0 else { throw CocoaError(.fileReadCorruptFile) }
+        remaining -= buffer.readableBytes
+        try await writer.write(buffer)
       }
       try handle.close()
       try await writer.finish(nil)
