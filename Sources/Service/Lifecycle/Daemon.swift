@@ -82,7 +82,7 @@ public struct Daemon: Sendable {
       server: .guarded(connectionLimits),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
-        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
+        availableConnectionsDelegate: .maximum(try connectionLimit(), logger: logger)),
       onServerRunning: { channel in
         announce(channel.localAddress, onListening)
         listens.finish()
@@ -172,8 +172,9 @@ public struct Daemon: Sendable {
     return limits
   }
 
-  private func connectionLimit() -> Int {
-    let (wanted, possible) = (configuration.limits.connections, FileDescriptors.connections(wanted: configuration.limits.connections))
+  private func connectionLimit() throws -> Int {
+    let wanted = configuration.limits.connections
+    let possible = try FileDescriptors.connections(wanted: wanted)
     if possible < wanted {
       logger.warning(
         "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",

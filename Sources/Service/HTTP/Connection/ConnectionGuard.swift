@@ -125,6 +125,12 @@ final class ConnectionGuard: ChannelDuplexHandler {
     }
   }
 
+  func channelInactive(context: ChannelHandlerContext) {
+    // Whoever reads the body would take the part that came for the whole.
+    if request != nil { context.fireErrorCaught(HTTPParserError.invalidEOFState) }
+    context.fireChannelInactive()
+  }
+
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if event as? ChannelEvent == .inputClosed {
       inputHasEnded = true

@@ -4,11 +4,14 @@ import Foundation
 enum FileDescriptors {
   /// For models, the database and downloads.
   private static let reserve = 256
+  /// With fewer, there is none left for a job.
+  private static let least = 64
 
   /// Raises the process's limit as far as it is allowed.
   ///
   /// - Returns: How many of `wanted` connections there may be.
-  static func connections(wanted: Int) -> Int {
+  /// - Throws: `ConfigurationError.tooFewDescriptors`.
+  static func connections(wanted: Int) throws(ConfigurationError) -> Int {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }
     if limit.rlim_cur < limit.rlim_max {
@@ -16,6 +19,8 @@ enum FileDescriptors {
       raised.rlim_cur = limit.rlim_max
       if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }
     }
-    return max(1, min(wanted, Int(clamping: limit.rlim_cur) - reserve))
+    let possible = Int(clamping: limit.rlim_cur)
+    guard possible >= least else { throw .tooFewDescriptors(possible, least: least) }
+    return min(wanted, possible - min(reserve, possible / 2))
   }
 }

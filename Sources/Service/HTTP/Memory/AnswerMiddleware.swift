@@ -5,8 +5,8 @@ import Hummingbird
 struct AnswerMiddleware: RouterMiddleware {
   let budget: MemoryBudget
 
-  /// What a download has in memory, which is read from disk as it goes.
-  private static let streamedSize = 1 << 20
+  /// What a download has in memory, which is read from disk as it goes: a part that is read, and one that is sent.
+  private static let streamedSize = 2 * FileBody.chunk
 
   func handle(
     _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
