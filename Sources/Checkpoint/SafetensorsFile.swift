@@ -3,20 +3,19 @@ import StrictJSON
 
 /// A memory-mapped safetensors file whose header has been checked in full.
 ///
-/// All offsets are checked against the size at opening (`fstat`). The file must not shrink while it is mapped: reading beyond
-/// a new end raises SIGBUS, which ends the process. Replace checkpoint files by rename, never in place.
+/// All offsets are checked against the size at opening (`fstat`). Reading a file that shrinks while it is mapped is an error.
 public final class SafetensorsFile: Sendable {
   /// In the order of their bytes.
   public let tensors: [TensorInfo]
   public let metadata: [String: String]
   private let offsets: [Int]
   private let positions: [ExactString: Int]
-  private let mapping: Mapping
+  private let mapping: FileMapping
 
   /// - Throws: `CheckpointError` that says what is wrong with the file.
   public init(_ file: URL) throws(CheckpointError) {
     let name = file.lastPathComponent
-    mapping = try Mapping(file)
+    mapping = try FileMapping(file)
     let bytes = mapping.bytes
     guard bytes.count >= 8 else { throw .tooShort(file: name, bytes: bytes.count) }
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -38,9 +37,14 @@ public final class SafetensorsFile: Sendable {
 
   /// Lends a tensor's bytes, valid inside `body` only; they may be unaligned for the tensor's type.
   ///
-  /// - Throws: `CheckpointError.missingTensor`, and what `body` throws.
-  public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-    try withExtendedLifetime(self) { try body(bytes(at: try position(of: name))) }
+  /// - Throws: `CheckpointError.missingTensor`; `.cannotRead` where the file turned out to be cut short or its disk to be faulty,
+  ///   whatever `body` did with it; what `body` throws.
+  public func withBytes<Value>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Value) throws -> Value {
+    let bytes = bytes(at: try position(of: name))
+    let result = withExtendedLifetime(self) { Result { try body(bytes) } }
+    try mapping.requireWhole()
+    if case .failure = result { try mapping.requireUncut() }
+    return try result.get()
   }
 
   /// Tells the kernel that the tensor's pages needn't stay in memory.
@@ -60,38 +64,5 @@ public final class SafetensorsFile: Sendable {
   private func bytes(at position: Int) -> UnsafeRawBufferPointer {
     let start = offsets[position]
     return UnsafeRawBufferPointer(rebasing: mapping.bytes[start..<start + tensors[position].byteCount])
-  }
-}
-
-/// A whole file mapped read-only; the descriptor is closed at once.
-private final class Mapping: @unchecked Sendable {  // reason: a pointer to pages that are only ever read
-  let bytes: UnsafeRawBufferPointer
-
-  init(_ file: URL) throws(CheckpointError) {
-    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)  // a named pipe would wait for a writer
-    guard descriptor >= 0 else { throw .reading(file) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .reading(file) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .cannotRead(file: file.lastPathComponent, reason: "it isn't a regular file") }
-    let size = Int(status.st_size)
-    guard size > 0 else {
-      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-      return
-    }
-    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else { throw .reading(file) }
-    bytes = UnsafeRawBufferPointer(start: base, count: size)
-  }
-
-  deinit {
-    if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
-  }
-
-  func release(_ range: Range<Int>) {
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let start = (range.lowerBound + page - 1) / page * page
-    let end = range.upperBound / page * page
-    guard start < end, let base = bytes.baseAddress else { return }
-    madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
   }
 }

@@ -13,10 +13,7 @@ public struct JobRepository: Sendable {
     var configuration = Configuration()
     configuration.label = "gptqd"
     configuration.busyMode = .timeout(10)
-    // SQLite takes what is too short for a header for an empty database.
-    if let size = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.size] as? Int, (1..<100).contains(size) {
-      throw JobStoreError.notADatabase(path: file.path)
-    }
+    guard !Self.isCutShort(file) else { throw JobStoreError.notADatabase(path: file.path) }
     do {
       // The pool's one writer also checkpoints; its readers are read-only.
       database = try DatabasePool(path: file.path, configuration: configuration)
@@ -37,6 +34,19 @@ public struct JobRepository: Sendable {
       default: throw JobStoreError.cannotOpen(path: file.path, reason: error.message ?? "\(error)")
       }
     }
+  }
+
+  /// SQLite takes what is too short for a header for an empty database, and may not miss pages at the end for long.
+  ///
+  /// Source: sqlite.org/fileformat.html, sections 1.3 and 1.3.7.
+  private static func isCutShort(_ file: URL) -> Bool {
+    guard let handle = try? FileHandle(forReadingFrom: file), let size = try? handle.seekToEnd(), size > 0 else { return false }
+    guard (try? handle.seek(toOffset: 0)) != nil, let header = try? handle.read(upToCount: 100), header.count == 100 else { return true }
+    func number(_ bytes: Range<Int>) -> UInt64 { header[bytes].reduce(0) { $0 << 8 | UInt64($1) } }
+    // The number of pages is out of date where another program wrote last; a log of changes may have the rest.
+    guard number(24..<28) == number(92..<96), !FileManager.default.fileExists(atPath: file.path + "-wal") else { return false }
+    let pageSize = number(16..<18) == 1 ? 65_536 : number(16..<18)
+    return number(28..<32) * pageSize > size
   }
 
   /// Opens a database to read it, beside a daemon that uses it or without one.

@@ -25,7 +25,7 @@ public struct TextDataset: Sendable {
     let name = file.lastPathComponent
     let data: Data
     do {
-      data = try Data(contentsOf: file, options: .mappedIfSafe)
+      data = try Data(contentsOf: file)
     } catch {
       throw DatasetError.unreadable(file: name, reason: error.localizedDescription)
     }

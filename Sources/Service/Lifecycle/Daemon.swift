@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import Hummingbird
 import JobModel
@@ -198,7 +199,7 @@ public struct Daemon: Sendable {
     bound.port = address?.port ?? configuration.port
     let url = "http://" + bound.listen
     do {
-      try Data((url + "\n").utf8).write(to: folder.addressFile, options: .atomic)
+      try DurableFile.write(Data((url + "\n").utf8), to: folder.addressFile)
     } catch {
       logger.warning("the address file can't be written", metadata: ["error": "\(error)"])
     }
