@@ -26,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -54,7 +55,7 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules"].map { .embedInCode("Migrations/\($0).sql") },
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions"].map { .embedInCode("Migrations/\($0).sql") },
       swiftSettings: safe),
     .target(
       name: "JobRunner",
@@ -68,8 +69,12 @@ let package = Package(
       dependencies: [
         "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON",
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
@@ -80,7 +85,8 @@ let package = Package(
     .executableTarget(
       name: "gptqd",
       dependencies: [
-        "Service", .product(name: "Logging", package: "swift-log"), .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Service", "JobModel", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: safe),
     .executableTarget(
       name: "gptqctl",
@@ -115,7 +121,8 @@ let package = Package(
       dependencies: [
         "Service", "JobModel", "JobStore", "JobRunner", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
-        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(
       name: "EndToEndTests",

@@ -1,7 +1,12 @@
+import Foundation
+
 /// What is wrong with a checkpoint's files.
 public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
   case cannotRead(file: String, reason: String)
   case cannotWrite(file: String, reason: String)
+  case diskFull(file: String)
+  /// The process has no descriptor left.
+  case tooManyOpenFiles(file: String)
   case tooShort(file: String, bytes: Int)
   /// Longer than the file, or than the format allows.
   case headerTooLong(file: String, headerBytes: UInt64, fileBytes: Int)
@@ -27,6 +32,8 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
     switch self {
     case .cannotRead(let file, let reason): "\(file) can't be read: \(reason)"
     case .cannotWrite(let file, let reason): "\(file) can't be written: \(reason)"
+    case .diskFull(let file): "\(file) can't be written: the disk is full"
+    case .tooManyOpenFiles(let file): "\(file) can't be opened: the process has too many files open"
     case .tooShort(let file, let bytes):
       "\(file) has \(bytes) bytes, too few for a safetensors header; \(Self.again)"
     case .headerTooLong(let file, let headerBytes, let fileBytes):
@@ -62,5 +69,45 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
   /// A name from a file, at a length fit for a message.
   private static func shown(_ name: String) -> String {
     name.utf8.count <= 200 ? name : String(String.UnicodeScalarView(name.unicodeScalars.prefix(200))) + "…"
+  }
+}
+
+extension CheckpointError {
+  /// - Parameter error: Of a call that opens or writes `file`.
+  static func writing(_ file: URL, _ error: any Error) -> CheckpointError {
+    writing(file, error.posixCode) ?? .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)
+  }
+
+  /// The same for a system call that has set `errno`.
+  static func writing(_ file: URL) -> CheckpointError {
+    let code = errno
+    return writing(file, POSIXErrorCode(rawValue: code))
+      ?? .cannotWrite(file: file.lastPathComponent, reason: String(cString: strerror(code)))
+  }
+
+  private static func writing(_ file: URL, _ code: POSIXErrorCode?) -> CheckpointError? {
+    switch code {
+    case .ENOSPC, .EDQUOT: .diskFull(file: file.lastPathComponent)
+    case .EMFILE, .ENFILE: .tooManyOpenFiles(file: file.lastPathComponent)
+    default: nil
+    }
+  }
+
+  /// For a system call that opens or maps `file` and has set `errno`.
+  static func reading(_ file: URL) -> CheckpointError {
+    let code = errno
+    if code == EMFILE || code == ENFILE { return .tooManyOpenFiles(file: file.lastPathComponent) }
+    return .cannotRead(file: file.lastPathComponent, reason: String(cString: strerror(code)))
+  }
+}
+
+extension Error {
+  /// What the system said; nil where the error isn't the system's.
+  public var posixCode: POSIXErrorCode? {
+    if let error = self as? POSIXError { return error.code }
+    let error = self as NSError
+    if error.domain == NSCocoaErrorDomain, error.code == CocoaError.fileWriteOutOfSpace.rawValue { return .ENOSPC }
+    if error.domain == NSPOSIXErrorDomain { return POSIXErrorCode(rawValue: Int32(clamping: error.code)) }
+    return (error.userInfo[NSUnderlyingErrorKey] as? any Error)?.posixCode
   }
 }

@@ -68,19 +68,18 @@ private final class Mapping: @unchecked Sendable {  // reason: a pointer to page
   let bytes: UnsafeRawBufferPointer
 
   init(_ file: URL) throws(CheckpointError) {
-    func failure() -> CheckpointError { .cannotRead(file: file.lastPathComponent, reason: String(cString: strerror(errno))) }
     let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)  // a named pipe would wait for a writer
-    guard descriptor >= 0 else { throw failure() }
+    guard descriptor >= 0 else { throw .reading(file) }
     defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failure() }
+    guard fstat(descriptor, &status) == 0 else { throw .reading(file) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .cannotRead(file: file.lastPathComponent, reason: "it isn't a regular file") }
     let size = Int(status.st_size)
     guard size > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
     }
-    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else { throw failure() }
+    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else { throw .reading(file) }
     bytes = UnsafeRawBufferPointer(start: base, count: size)
   }
 

@@ -23,7 +23,7 @@ public struct SafetensorsWriter {
     self.file = file
     self.tensors = tensors
     let descriptor = open(file.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw .cannotWrite(file: file.lastPathComponent, reason: String(cString: strerror(errno))) }
+    guard descriptor >= 0 else { throw .writing(file) }
     handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     var length = UInt64(header.count).littleEndian
     try append(Data(bytes: &length, count: 8) + header)
@@ -86,7 +86,7 @@ public struct SafetensorsWriter {
       try handle.synchronize()
       try handle.close()
     } catch {
-      throw .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)
+      throw .writing(file, error)
     }
   }
 
@@ -106,7 +106,7 @@ public struct SafetensorsWriter {
     do {
       try handle.write(contentsOf: data)
     } catch {
-      throw .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)
+      throw .writing(file, error)
     }
   }
 }

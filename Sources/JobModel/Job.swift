@@ -20,7 +20,11 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   /// A layer of the result is worse than the request asked for; `warnings` name it.
   public var degraded: Bool
   public var warnings: [String]
+  /// How the daemon ended while the job ran, since it was submitted or retried.
+  public var interruptions: [Interruption]
   public var result: ArtifactManifest?
+  /// Files of `result` whose bytes are no longer those that were published; they aren't served.
+  public var damagedFiles: [String]
   public var report: Report?
   public var error: Failure?
 
@@ -47,6 +51,41 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
       self.diskBytes = diskBytes
       self.artifactBytes = artifactBytes
     }
+  }
+
+  /// The daemon ended without having stopped the job: a crash, a kill, a power cut.
+  public struct Interruption: Codable, Sendable, Hashable {
+    /// When a daemon found the job in that state.
+    public var foundAt: Date
+    public var stage: Stage?
+    /// Layers that were done.
+    public var layersDone: Int
+    /// The one that wasn't; nil where all were.
+    public var layer: String?
+
+    public init(foundAt: Date, stage: Stage?, layersDone: Int, layer: String?) {
+      self.foundAt = foundAt
+      self.stage = stage
+      self.layersDone = layersDone
+      self.layer = layer
+    }
+
+    /// As many at the same place end a job: it would bring the daemon down for ever.
+    public static let limit = 3
+
+    func isAtPlace(of other: Interruption) -> Bool { stage == other.stage && layersDone == other.layersDone }
+  }
+
+  /// What to fail the job with; nil where another start may get further.
+  public var interruptionFailure: Failure? {
+    guard let last = interruptions.last, interruptions.count(where: last.isAtPlace) >= Interruption.limit else { return nil }
+    let place = "\(last.stage?.rawValue ?? "waiting"), with \(last.layersDone) layers done" + (last.layer.map { ", next \($0)" } ?? "")
+    return Failure(
+      code: "daemon_interrupted", layer: last.layer,
+      detail: "the daemon ended \(Interruption.limit) times while this job was at the same place: \(place)",
+      tried: "to go on from the last finished block after each",
+      advice: "Look for the reason in the log of the system (journalctl -u gptqd, dmesg): killed for lack of memory (lower "
+        + "compute.memory_limit), a disk or memory fault, or a defect of gptqd. Then retry the job.")
   }
 
   public struct Progress: Codable, Sendable, Hashable {
@@ -146,6 +185,8 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     self.request = request
     self.degraded = false
     self.warnings = warnings
+    self.interruptions = []
+    self.damagedFiles = []
     self.estimate = estimate
   }
 }

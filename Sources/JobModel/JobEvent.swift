@@ -13,6 +13,10 @@ public struct JobEvent: Codable, Sendable, Hashable {
     /// A try at a layer ended: the `AttemptRecord`.
     case attempt
     case warning
+    /// A daemon found that the one before had ended while the job ran: the `Job.Interruption`.
+    case interruption
+    /// Files of the artifact were found damaged: `data.files`.
+    case damage
   }
 
   public let sequence: Int

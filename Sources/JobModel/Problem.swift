@@ -21,6 +21,7 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case jobNotFound = "job_not_found"
     case layerNotFound = "layer_not_found"
     case artifactNotFound = "artifact_not_found"
+    case artifactDamaged = "artifact_damaged"
     case routeNotFound = "route_not_found"
     case methodNotAllowed = "method_not_allowed"
     case conflict
@@ -28,6 +29,15 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case rangeNotSatisfiable = "range_not_satisfiable"
+    case unauthorized
+    case forbidden
+    case misdirectedRequest = "misdirected_request"
+    case tooManyRequests = "too_many_requests"
+    case tooManyJobs = "too_many_jobs"
+    case requestTimeout = "request_timeout"
+    case expectationFailed = "expectation_failed"
+    case headerTooLarge = "header_too_large"
+    case notImplemented = "not_implemented"
     case memoryLimit = "memory_limit"
     case insufficientStorage = "insufficient_storage"
     case unavailable

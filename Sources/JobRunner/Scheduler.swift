@@ -15,6 +15,7 @@ public actor Scheduler: Service {
   private let workers: Int
   private let gracePeriod: Duration
   private let withdraw: @Sendable (JobID) -> Void
+  private let makeRoom: @Sendable () -> Void
   private let logger: Logger
   private var running: [JobID: CancellationFlag] = [:]
   private var isDraining = false
@@ -23,20 +24,21 @@ public actor Scheduler: Service {
   /// - Parameters:
   ///   - workers: Jobs that run at once.
   ///   - gracePeriod: How long running jobs may take to stop when the daemon does.
-  ///   - withdraw: Removes what a job published before it turned out to be cancelled.
+  ///   - makeRoom: Gives the database some of a full disk's space, so that a job's end can be stored.
+  ///   - withdraw: Removes what a job published before it failed or turned out to be cancelled.
   public init(
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
-    withdraw: @escaping @Sendable (JobID) -> Void
+    makeRoom: @escaping @Sendable () -> Void = {}, withdraw: @escaping @Sendable (JobID) -> Void
   ) {
     self.init(
-      repository: repository, executor: executor, workers: workers, gracePeriod: gracePeriod, logger: logger, withdraw: withdraw,
-      claimNext: { try await repository.claimNext(now: Date()) })
+      repository: repository, executor: executor, workers: workers, gracePeriod: gracePeriod, logger: logger, makeRoom: makeRoom,
+      withdraw: withdraw, claimNext: { try await repository.claimNext(now: Date()) })
   }
 
   /// - Parameter claimNext: Instead of the repository's, for tests of what comes between.
   package init(
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
-    withdraw: @escaping @Sendable (JobID) -> Void, claimNext: @escaping Claim
+    makeRoom: @escaping @Sendable () -> Void = {}, withdraw: @escaping @Sendable (JobID) -> Void, claimNext: @escaping Claim
   ) {
     self.repository = repository
     self.claimNext = claimNext
@@ -44,6 +46,7 @@ public actor Scheduler: Service {
     self.workers = max(1, workers)
     self.gracePeriod = gracePeriod
     self.logger = logger
+    self.makeRoom = makeRoom
     self.withdraw = withdraw
   }
 
@@ -55,8 +58,13 @@ public actor Scheduler: Service {
 
   /// Runs jobs until the daemon stops.
   public func run() async throws {
-    for id in try await repository.takeUpOrphans(now: Date()) {
-      logger.notice("job taken up again after a restart", metadata: ["job": "\(id)"])
+    for job in try await repository.takeUpOrphans(now: Date()) {
+      let metadata: Logger.Metadata = ["job": "\(job.id)", "interruptions": "\(job.interruptions.count)"]
+      if let failure = job.error {
+        logger.error("job given up", metadata: metadata.merging(["error": "\(failure.detail)"]) { $1 })
+      } else {
+        logger.notice("job taken up again after a restart", metadata: metadata)
+      }
     }
     wake()
     await withGracefulShutdownHandler {
@@ -82,10 +90,17 @@ public actor Scheduler: Service {
     do {
       return try await claimNext()
     } catch {
-      logger.error("the queue can't be read", metadata: ["error": "\(error)"])
+      logger.error("the queue waits: it can't be read", metadata: ["error": "\(error)"])
+      Task {
+        try? await Task.sleep(for: Self.patience)
+        wake()
+      }
       return nil
     }
   }
+
+  /// Most time between two tries at what the disk doesn't do.
+  private static let patience = Duration.seconds(5)
 
   /// Takes no more jobs, and asks those that run to stop.
   package func beginDraining() {
@@ -107,7 +122,11 @@ public actor Scheduler: Service {
         group.cancelAll()
       }
     }
-    if !running.isEmpty { logger.warning("jobs still run after the grace period; they are taken up at the next start") }
+    for id in running.keys {
+      logger.warning("the job still runs after the grace period; it is put back into the queue", metadata: ["job": "\(id)"])
+      // That the daemon ends now is no fault of the job.
+      try? await repository.requeue(id, now: Date())
+    }
   }
 
   private var endWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -132,15 +151,7 @@ public actor Scheduler: Service {
     logger[metadataKey: "job"] = "\(job.id)"
     logger.info("job started", metadata: ["model": "\(job.request.model)", "attempt": "\(job.attempt)"])
     do {
-      let outcome = try await outcome(of: job, flag: flag, logger: logger)
-      if let outcome {
-        let ended = try await repository.finish(job.id, outcome, now: Date())
-        if ended.status == .cancelled { withdraw(job.id) }
-        logger.info("job ended", metadata: ["status": "\(ended.status.rawValue)", "error": "\(ended.error?.detail ?? "none")"])
-      } else {
-        try await repository.requeue(job.id, now: Date())
-        logger.info("job put back into the queue")
-      }
+      try await storeEnd(of: job, try await outcome(of: job, flag: flag, logger: logger), logger)
     } catch {
       logger.error("the job's end can't be stored; it is taken up at the next start", metadata: ["error": "\(error)"])
     }
@@ -149,11 +160,35 @@ public actor Scheduler: Service {
     wake()
   }
 
+  /// Tries again as long as the disk doesn't take it: a job whose end isn't stored would seem to run for ever.
+  ///
+  /// - Parameter outcome: nil: the job goes back into the queue.
+  private func storeEnd(of job: Job, _ outcome: JobOutcome?, _ logger: Logger) async throws {
+    var pause = Duration.milliseconds(100)
+    if case .failed = outcome { withdraw(job.id) }
+    while true {
+      do {
+        guard let outcome else {
+          try await repository.requeue(job.id, now: Date())
+          return logger.info("job put back into the queue")
+        }
+        let ended = try await repository.finish(job.id, outcome, now: Date())
+        if ended.status == .cancelled { withdraw(job.id) }
+        return logger.info("job ended", metadata: ["status": "\(ended.status.rawValue)", "error": "\(ended.error?.detail ?? "none")"])
+      } catch let error as JobStoreError where error.isOfDisk && !isDraining {
+        logger.error("the job's end can't be stored yet", metadata: ["error": "\(error)"])
+        makeRoom()
+        try await Task.sleep(for: pause)
+        pause = min(pause * 2, Self.patience)
+      }
+    }
+  }
+
   /// nil where the job stopped because the daemon does.
   private func outcome(of job: Job, flag: CancellationFlag, logger: Logger) async throws -> JobOutcome? {
-    // A cancel that came between the claim and `running` didn't find a flag to set.
-    if try await repository.job(job.id)?.status == .cancelling { return .cancelled }
     do {
+      // A cancel that came between the claim and `running` didn't find a flag to set.
+      if try await repository.job(job.id)?.status == .cancelling { return .cancelled }
       return try await executor.execute(
         job, cancellation: flag, journal: JobJournal(repository, job: job.id, attempt: job.attempt))
     } catch is CancellationError {

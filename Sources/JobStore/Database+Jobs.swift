@@ -23,6 +23,13 @@ extension Database {
     return try requireJob(row["job"])
   }
 
+  /// - Throws: `JobStoreError.queueFull`.
+  func requireRoom(inQueueOf limit: Int) throws {
+    guard limit < .max else { return }
+    let waiting = try Int.fetchOne(self, sql: "SELECT count(*) FROM jobs WHERE status = 'queued'") ?? 0
+    guard waiting < limit else { throw JobStoreError.queueFull(limit: limit) }
+  }
+
   func jobs(sql: String, arguments: StatementArguments = StatementArguments()) throws -> [Job] {
     try values(Job.self, sql: sql, arguments: arguments)
   }
@@ -30,6 +37,26 @@ extension Database {
   /// Decodes a column of JSON.
   func values<Value: Decodable>(_ type: Value.Type, sql: String, arguments: StatementArguments = StatementArguments()) throws -> [Value] {
     try String.fetchAll(self, sql: sql, arguments: arguments).map { try APICoding.decode(type, from: Data($0.utf8)) }
+  }
+
+  /// Decodes a part of a list, which ends after `limit` values, or once it has `bytes`: decoded, they take some ten times as many.
+  ///
+  /// - Parameter sql: Selects one more value than `limit`, with the id by which the next part begins.
+  func page<Value: Decodable>(
+    _ type: Value.Type, sql: String, arguments: StatementArguments, limit: Int, bytes: Int = 4 << 20
+  ) throws -> APIList<Value> {
+    let rows = try Row.fetchCursor(self, sql: sql, arguments: arguments)
+    var values: [Value] = []
+    var lastId: String?
+    var size = 0
+    while let row = try rows.next() {
+      guard values.count < limit, size < bytes else { return APIList(data: values, hasMore: true, lastId: lastId) }
+      let text: String = row[0]
+      values.append(try APICoding.decode(type, from: Data(text.utf8)))
+      size += text.utf8.count
+      lastId = row[1]
+    }
+    return APIList(data: values, lastId: lastId)
   }
 
   func insert(_ job: Job) throws {
@@ -75,10 +102,30 @@ extension Database {
         """, arguments: [job.text, layer.name, layer.position, try APICoding.text(encoding: layer)])
   }
 
+  /// Where a job was when its daemon ended.
+  func interruption(of job: Job, at now: Date) throws -> Job.Interruption {
+    let layers = try values(LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? ORDER BY position", arguments: [job.id.text])
+    return Job.Interruption(
+      foundAt: now, stage: job.stage, layersDone: layers.count { $0.state == .done }, layer: layers.first { $0.state != .done }?.name)
+  }
+
   func append(_ kind: JobEvent.Kind, to job: JobID, _ data: JSONValue, at now: Date) throws {
     try execute(
       sql: "INSERT INTO events (job, kind, at, data) VALUES (?, ?, ?, ?)",
       arguments: [job.text, kind.rawValue, APICoding.text(now), data.serialized()])
+  }
+}
+
+extension DatabaseError {
+  /// What the disk doesn't do, as an error of the store; other errors as they are.
+  func ofStore(_ path: String) -> any Error {
+    switch resultCode {
+    case .SQLITE_FULL: JobStoreError.diskFull(path: path)
+    case .SQLITE_NOTADB, .SQLITE_CORRUPT: JobStoreError.notADatabase(path: path)
+    case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_BUSY, .SQLITE_LOCKED:
+      JobStoreError.unusable(path: path, reason: message ?? "\(self)")
+    default: self
+    }
   }
 }
 
@@ -93,5 +140,7 @@ extension JobEvent {
 }
 
 extension APICoding {
+  static func json(encoding value: some Encodable) throws -> JSONValue { try JSONValue(parsing: Array(encode(value))) }
+
   static func text(encoding value: some Encodable) throws -> String { String(decoding: try encode(value), as: UTF8.self) }
 }

@@ -45,7 +45,7 @@ extension JobJournal {
 
   /// Remembers what worked for a layer after its first try had failed.
   public func remember(_ known: KnownDamping, for layer: String, in context: DampingContext) throws {
-    try database.write { database in
+    try write { database in
       try database.execute(
         sql: """
           INSERT OR REPLACE INTO damping_history (model, calibration, layer, damp_percent, damping, precision, job, at)

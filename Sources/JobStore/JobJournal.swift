@@ -20,7 +20,7 @@ public struct JobJournal: Sendable {
   ///
   /// - Parameter finished: The first so many layers are as an earlier start left them.
   public func begin(layers: [LayerRecord], finished: Int = 0) throws {
-    try database.write { database in
+    try write { database in
       try database.execute(sql: "DELETE FROM layers WHERE job = ? AND position >= ?", arguments: [job.text, finished])
       for layer in layers.dropFirst(finished) { try database.put(layer, of: job) }
       _ = try database.update(database.requireJob(job.text)) { job in
@@ -30,7 +30,7 @@ public struct JobJournal: Sendable {
   }
 
   public func stage(_ stage: Job.Stage) throws {
-    try database.write { database in
+    try write { database in
       _ = try database.update(database.requireJob(job.text)) { $0.stage = stage }
       try database.append(.stage, to: job, ["stage": .string(stage.rawValue)], at: Date())
     }
@@ -38,22 +38,22 @@ public struct JobJournal: Sendable {
 
   /// Makes no event.
   public func progress(_ progress: Job.Progress) throws {
-    try database.write { database in
+    try write { database in
       _ = try database.update(database.requireJob(job.text)) { $0.progress = progress }
     }
   }
 
   /// Stores what became of a layer.
   public func layer(_ layer: LayerRecord) throws {
-    try database.write { database in
+    try write { database in
       try database.put(layer, of: job)
-      try database.append(.layer, to: job, try Self.json(layer), at: Date())
+      try database.append(.layer, to: job, try APICoding.json(encoding: layer), at: Date())
     }
   }
 
   /// Marks a layer as the one that ended the job; nothing happens if the job has no such layer.
   public func failed(_ name: String) throws {
-    try database.write { database in
+    try write { database in
       let layers = try database.values(
         LayerRecord.self, sql: "SELECT body FROM layers WHERE job = ? AND name = ?", arguments: [job.text, name])
       guard var layer = layers.first else { return }
@@ -63,29 +63,36 @@ public struct JobJournal: Sendable {
           database, sql: "SELECT count(*) FROM attempts WHERE job = ? AND layer = ? AND json_extract(body, '$.job_attempt') = ?",
           arguments: [job.text, name, attempt]) ?? 0
       try database.put(layer, of: job)
-      try database.append(.layer, to: job, try Self.json(layer), at: Date())
+      try database.append(.layer, to: job, try APICoding.json(encoding: layer), at: Date())
     }
   }
 
   /// Adds a try at a layer to its history.
   public func attempt(_ attempt: AttemptRecord) throws {
-    try database.write { database in
+    try write { database in
       try database.execute(
         sql: "INSERT INTO attempts (job, layer, cause, damping, precision, outcome, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
         arguments: [
           job.text, attempt.layer, attempt.cause?.rawValue, attempt.damping, attempt.precision.rawValue, attempt.outcome.rawValue,
           try APICoding.text(encoding: attempt),
         ])
-      try database.append(.attempt, to: job, try Self.json(attempt), at: attempt.at)
+      try database.append(.attempt, to: job, try APICoding.json(encoding: attempt), at: attempt.at)
     }
   }
 
   public func warning(_ message: String) throws {
-    try database.write { database in
+    try write { database in
       _ = try database.update(database.requireJob(job.text)) { $0.warnings.append(message) }
       try database.append(.warning, to: job, ["message": .string(message)], at: Date())
     }
   }
 
-  private static func json(_ value: some Encodable) throws -> JSONValue { try JSONValue(parsing: Array(APICoding.encode(value))) }
+  /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
+  func write(_ body: (Database) throws -> Void) throws {
+    do {
+      try database.write(body)
+    } catch let error as DatabaseError {
+      throw error.ofStore(database.path)
+    }
+  }
 }

@@ -6,15 +6,17 @@ extension JobRepository {
   /// Puts a failed or cancelled job back into the queue, with changes; one that waits or runs stays as it is. Layers, attempts
   /// and warnings are kept.
   ///
+  /// - Parameter limit: Jobs that may wait.
   /// - Returns: nil where there is no such job.
-  /// - Throws: `JobStatus.IllegalMove` for a job that has succeeded or is being cancelled, `Problem` for a change that the job
-  ///   can't have.
-  public func retry(_ id: JobID, _ changes: RetryRequest, now: Date) async throws -> Job? {
-    try await database.write { database in
+  /// - Throws: `JobStatus.IllegalMove` for a job that has succeeded or is being cancelled, `JobStoreError.queueFull`, `Problem` for a
+  ///   change that the job can't have.
+  public func retry(_ id: JobID, _ changes: RetryRequest, limit: Int = .max, now: Date) async throws -> Job? {
+    try await write { database in
       guard let job = try database.job(id) else { return nil }
       if job.status == .queued || job.status == .running { return job }
       let status = try job.status.moved(to: .queued)
       let request = try changes.applied(to: job.request)
+      try database.requireRoom(inQueueOf: limit)
       return try database.move(job, to: status, at: now) { job in
         job.request = request
         job.finishedAt = nil
@@ -24,6 +26,7 @@ extension JobRepository {
         job.result = nil
         job.report = nil
         job.error = nil
+        job.interruptions = []
       }
     }
   }

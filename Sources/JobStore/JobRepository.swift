@@ -13,6 +13,10 @@ public struct JobRepository: Sendable {
     var configuration = Configuration()
     configuration.label = "gptqd"
     configuration.busyMode = .timeout(10)
+    // SQLite takes what is too short for a header for an empty database.
+    if let size = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.size] as? Int, (1..<100).contains(size) {
+      throw JobStoreError.notADatabase(path: file.path)
+    }
     do {
       // The pool's one writer also checkpoints; its readers are read-only.
       database = try DatabasePool(path: file.path, configuration: configuration)
@@ -21,12 +25,55 @@ public struct JobRepository: Sendable {
       let migrator = Migrations.migrator
       let unknown = try database.read { try migrator.appliedIdentifiers($0).subtracting(migrator.migrations) }
       guard unknown.isEmpty else { throw JobStoreError.newerSchema(path: file.path, migrations: unknown.sorted()) }
+      // A file that was cut or overwritten opens as long as its first page is whole.
+      guard try database.read({ try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }) == "ok" else {
+        throw JobStoreError.notADatabase(path: file.path)
+      }
       try migrator.migrate(database)
     } catch let error as DatabaseError {
       switch error.resultCode {
       case .SQLITE_NOTADB, .SQLITE_CORRUPT: throw JobStoreError.notADatabase(path: file.path)
+      case .SQLITE_FULL: throw JobStoreError.diskFull(path: file.path)
       default: throw JobStoreError.cannotOpen(path: file.path, reason: error.message ?? "\(error)")
       }
+    }
+  }
+
+  /// Opens a database to read it, beside a daemon that uses it or without one.
+  ///
+  /// - Throws: `JobStoreError`, also for one that this version hasn't migrated yet.
+  public init(reading file: URL) throws {
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(10)
+    do {
+      database = try DatabasePool(path: file.path, configuration: configuration)
+      let isCurrent = try database.read { try Migrations.migrator.hasCompletedMigrations($0) }
+      guard isCurrent else {
+        throw JobStoreError.cannotOpen(path: file.path, reason: "its schema isn't this version's; start gptqd serve once")
+      }
+    } catch let error as DatabaseError {
+      throw JobStoreError.cannotOpen(path: file.path, reason: error.message ?? "\(error)")
+    }
+  }
+
+  /// A durable transaction.
+  ///
+  /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
+  func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    do {
+      return try await database.write(body)
+    } catch let error as DatabaseError {
+      throw error.ofStore(database.path)
+    }
+  }
+
+  /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
+  func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    do {
+      return try await database.read(body)
+    } catch let error as DatabaseError {
+      throw error.ofStore(database.path)
     }
   }
 
@@ -39,12 +86,15 @@ public struct JobRepository: Sendable {
 
   /// Stores a new job.
   ///
-  /// - Throws: `JobStoreError.idempotencyMismatch`.
+  /// - Parameter limit: Jobs that may wait.
+  /// - Throws: `JobStoreError.idempotencyMismatch`, `.queueFull`.
   public func submit(
-    _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?, now: Date
+    _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?,
+    limit: Int = .max, now: Date
   ) async throws -> Submission {
-    try await database.write { database in
+    try await write { database in
       if let key, let stored = try database.replayed(key) { return .replayed(stored) }
+      try database.requireRoom(inQueueOf: limit)
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }
@@ -61,14 +111,14 @@ public struct JobRepository: Sendable {
   /// The job that a request made before; nil where the key is new.
   ///
   /// - Throws: `JobStoreError.idempotencyMismatch`.
-  public func replayed(_ key: IdempotencyKey) async throws -> Job? { try await database.read { try $0.replayed(key) } }
+  public func replayed(_ key: IdempotencyKey) async throws -> Job? { try await read { try $0.replayed(key) } }
 
   /// Ends a job that waits, or asks a running one to end; one that was cancelled stays so.
   ///
   /// - Returns: nil where there is no such job.
   /// - Throws: `JobStatus.IllegalMove` for a job that has ended otherwise.
   public func requestCancel(_ id: JobID, now: Date) async throws -> Job? {
-    try await database.write { database in
+    try await write { database in
       guard let job = try database.job(id) else { return nil }
       switch job.status {
       case .cancelling, .cancelled: return job
@@ -80,7 +130,7 @@ public struct JobRepository: Sendable {
 
   /// Starts the queued job of the highest priority, the oldest of several.
   public func claimNext(now: Date) async throws -> Job? {
-    try await database.write { database in
+    try await write { database in
       guard
         let id = try String.fetchOne(
           database, sql: "SELECT id FROM jobs WHERE status = 'queued' ORDER BY priority DESC, id LIMIT 1")
@@ -94,27 +144,39 @@ public struct JobRepository: Sendable {
     }
   }
 
-  /// Puts what a daemon that is gone was running back into the queue, and ends what it was cancelling.
+  /// Puts what a daemon that is gone was running back into the queue, and ends what it was cancelling. A job that has brought
+  /// the daemon down too often at the same place fails.
   ///
-  /// - Returns: The jobs that were put back.
-  public func takeUpOrphans(now: Date) async throws -> [JobID] {
-    try await database.write { database in
-      var requeued: [JobID] = []
-      for job in try database.jobs(sql: "SELECT body FROM jobs WHERE status IN ('running', 'cancelling') ORDER BY id") {
-        if job.status == .running {
-          requeued.append(job.id)
-          try database.move(job, to: .queued, at: now) { $0.stage = nil }
-        } else {
+  /// - Returns: The jobs that were put back or have failed.
+  public func takeUpOrphans(now: Date) async throws -> [Job] {
+    try await write { database in
+      try database.jobs(sql: "SELECT body FROM jobs WHERE status IN ('running', 'cancelling') ORDER BY id").compactMap { job in
+        guard job.status == .running else {
           try database.move(job, to: .cancelled, at: now) { $0.end(now) }
+          return nil
+        }
+        let interruption = try database.interruption(of: job, at: now)
+        try database.append(.interruption, to: job.id, APICoding.json(encoding: interruption), at: now)
+        var interrupted = job
+        interrupted.interruptions.append(interruption)
+        if let failure = interrupted.interruptionFailure {
+          return try database.move(job, to: .failed, at: now) { job in
+            job.interruptions = interrupted.interruptions
+            job.end(now)
+            job.error = failure
+          }
+        }
+        return try database.move(job, to: .queued, at: now) { job in
+          job.interruptions = interrupted.interruptions
+          job.stage = nil
         }
       }
-      return requeued
     }
   }
 
   /// Puts a running job back into the queue as if this start had not been; one that is being cancelled ends.
   public func requeue(_ id: JobID, now: Date) async throws {
-    try await database.write { database in
+    try await write { database in
       let job = try database.requireJob(id.text)
       if job.status == .cancelling {
         try database.move(job, to: .cancelled, at: now) { $0.end(now) }
@@ -132,7 +194,7 @@ public struct JobRepository: Sendable {
   /// - Returns: The job as it is now; where it is `cancelled`, an artifact that was published is to be removed.
   @discardableResult
   public func finish(_ id: JobID, _ outcome: JobOutcome, now: Date) async throws -> Job {
-    try await database.write { database in
+    try await write { database in
       let job = try database.requireJob(id.text)
       guard job.status != .cancelling else { return try database.move(job, to: .cancelled, at: now) { $0.end(now) } }
       switch outcome {

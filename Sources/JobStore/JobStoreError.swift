@@ -7,6 +7,20 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   /// An `Idempotency-Key` was used before with another body.
   case idempotencyMismatch(key: String)
   case unknownJob(String)
+  /// As many jobs wait as may.
+  case queueFull(limit: Int)
+  /// Nothing was stored.
+  case diskFull(path: String)
+  /// The file can't be opened, read or written just now.
+  case unusable(path: String, reason: String)
+
+  /// Another try may succeed once the disk has room or can be reached again.
+  public var isOfDisk: Bool {
+    switch self {
+    case .diskFull, .unusable: true
+    default: false
+    }
+  }
 
   public var description: String {
     switch self {
@@ -17,6 +31,9 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
       "the database \(path) was written by a newer gptqd (\(migrations.joined(separator: ", "))); install that version"
     case .idempotencyMismatch(let key): "the Idempotency-Key \"\(key)\" was used before with another request"
     case .unknownJob(let id): "there is no job \(id)"
+    case .diskFull(let path): "the database \(path) can't grow: its disk is full"
+    case .unusable(let path, let reason): "the database \(path) can't be used: \(reason)"
+    case .queueFull(let limit): "\(limit) jobs wait already, the most that jobs.max_queued allows"
     }
   }
 }

@@ -7,6 +7,7 @@ enum Migrations {
     ("0001_jobs", PackageResources._001_jobs_sql),
     ("0002_recovery", PackageResources._002_recovery_sql),
     ("0003_modules", PackageResources._003_modules_sql),
+    ("0004_interruptions", PackageResources._004_interruptions_sql),
   ]
 
   static var migrator: DatabaseMigrator {

@@ -15,11 +15,14 @@ public final class CompiledPattern: @unchecked Sendable {  // reason: PCRE2 only
     public static let anchored = Options(rawValue: PCRE2_ANCHORED)
     /// `\d`, `\w` and the like know all of Unicode.
     public static let unicodeClasses = Options(rawValue: PCRE2_UCP)
+    /// Matches can have a `MatchBudget`; they are slower.
+    public static let counted = Options(rawValue: PCRE2_AUTO_CALLOUT)
   }
 
   public let source: String
   private let code: OpaquePointer
   private let context: OpaquePointer
+  private let stepLimit: UInt32
 
   private static let heapLimitKibibytes: UInt32 = 512 * 1024
 
@@ -48,6 +51,7 @@ public final class CompiledPattern: @unchecked Sendable {  // reason: PCRE2 only
     self.source = source
     self.code = code
     self.context = context
+    self.stepLimit = stepLimit
   }
 
   deinit {
@@ -77,8 +81,15 @@ public final class CompiledPattern: @unchecked Sendable {  // reason: PCRE2 only
   public func firstMatch(
     in text: UnsafeBufferPointer<UInt8>, from start: Int, _ workspace: Workspace
   ) throws(PatternError) -> Range<Int>? {
-    var status = match(text, start, 0, workspace)
-    if status == PCRE2_ERROR_JIT_STACKLIMIT { status = match(text, start, PCRE2_NO_JIT, workspace) }
+    try firstMatch(in: text, from: start, workspace, context)
+  }
+
+  private func firstMatch(
+    in text: UnsafeBufferPointer<UInt8>, from start: Int, _ workspace: Workspace, _ context: OpaquePointer
+  ) throws(PatternError) -> Range<Int>? {
+    var status = match(text, start, 0, workspace, context)
+    if status == PCRE2_ERROR_JIT_STACKLIMIT { status = match(text, start, PCRE2_NO_JIT, workspace, context) }
+    guard status != PCRE2_ERROR_CALLOUT else { throw .exhausted }
     guard status != PCRE2_ERROR_NOMATCH else { return nil }
     guard status >= 0, let offsets = pcre2_get_ovector_pointer_8(workspace.data) else { throw .failed(Self.message(status)) }
     return offsets[0]..<offsets[1]
@@ -92,7 +103,22 @@ public final class CompiledPattern: @unchecked Sendable {  // reason: PCRE2 only
     return try bytes.withUnsafeBufferPointer { bytes throws(PatternError) in try firstMatch(in: bytes, from: 0, workspace) != nil }
   }
 
-  private func match(_ subject: UnsafeBufferPointer<UInt8>, _ start: Int, _ options: UInt32, _ workspace: Workspace) -> CInt {
+  /// The same for a pattern that is `.counted`, as part of work that has a limit.
+  ///
+  /// - Throws: Also `PatternError.exhausted`.
+  public func matches(_ text: String, within budget: MatchBudget) throws(PatternError) -> Bool {
+    try budget.beginMatch()
+    pcre2_set_match_limit_8(budget.context, stepLimit)
+    pcre2_set_heap_limit_8(budget.context, Self.heapLimitKibibytes)
+    let (bytes, workspace) = (Array(text.utf8), try Workspace(for: self))
+    return try bytes.withUnsafeBufferPointer { bytes throws(PatternError) in
+      try firstMatch(in: bytes, from: 0, workspace, budget.context) != nil
+    }
+  }
+
+  private func match(
+    _ subject: UnsafeBufferPointer<UInt8>, _ start: Int, _ options: UInt32, _ workspace: Workspace, _ context: OpaquePointer
+  ) -> CInt {
     pcre2_match_8(code, subject.baseAddress, subject.count, start, options | PCRE2_NO_UTF_CHECK, workspace.data, context)
   }
 

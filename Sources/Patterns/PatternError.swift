@@ -4,12 +4,15 @@ public enum PatternError: Error, Sendable, Hashable, CustomStringConvertible {
   case invalid(String, offset: Int)
   /// A search ended without a result, such as at its limit of steps.
   case failed(String)
+  /// A `MatchBudget` is used up.
+  case exhausted
   case noMemory
 
   public var description: String {
     switch self {
     case .invalid(let reason, let offset): "\(reason) at byte \(offset)"
     case .failed(let reason): reason
+    case .exhausted: "the patterns together take too many steps"
     case .noMemory: "no memory for the pattern"
     }
   }

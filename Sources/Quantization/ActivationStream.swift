@@ -111,6 +111,19 @@ final class ActivationStream {
     return try body(hidden[rows].readOnly)
   }
 
+  /// Lends the bytes of the hidden states between two blocks.
+  func withHiddenBytes<Result>(_ rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    defer { release(rows) }
+    let view = hidden[rows]
+    return try body(UnsafeRawBufferPointer(start: view.base, count: rows.count * hidden.columns * MemoryLayout<Float>.stride))
+  }
+
+  /// - Parameter bytes: Of as many tokens as the rows are.
+  func setHidden(_ rows: Range<Int>, to bytes: UnsafeRawBufferPointer) {
+    defer { release(rows) }
+    if let base = bytes.baseAddress { UnsafeMutableRawPointer(hidden[rows].base).copyMemory(from: base, byteCount: bytes.count) }
+  }
+
   /// From one end of a block to the other.
   func pass(_ block: DecoderBlock, _ rows: Range<Int>) {
     defer { release(rows) }

@@ -74,6 +74,12 @@ package struct AttemptLog: Sendable {
     self.tokens = tokens
   }
 
+  /// A log that begins with tries from before.
+  init(_ attempts: [Attempt]) {
+    self.init()
+    self.attempts = attempts
+  }
+
   /// Something about the data that was found and mended before any factorisation.
   mutating func add(_ cause: Attempt.Cause, _ detail: String, remedy: Attempt.Remedy?, damping: Double, seconds: Double = 0) {
     add(

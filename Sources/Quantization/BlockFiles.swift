@@ -1,15 +1,17 @@
 import Checkpoint
+import Crypto
 import Foundation
 import Transformer
 
-/// The packed linears of finished blocks, a safetensors file each, until the checkpoint is assembled from them.
+/// The packed linears of finished blocks, a safetensors file each, until the checkpoint is assembled from them; and hidden states
+/// between blocks.
 public struct BlockFiles: Sendable {
-  private let folder: URL
+  let folder: URL
 
   /// Makes the folder.
   public init(in folder: URL) throws {
     self.folder = folder
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try DurableFile.makeFolder(folder, permissions: 0o700)
   }
 
   private func file(_ block: Int) -> URL {
@@ -19,14 +21,19 @@ public struct BlockFiles: Sendable {
 
   /// What a finished block leaves for those that come after it, besides its tensors.
   struct State: Codable, Sendable {
-    /// Fingerprint of what the block was made from.
-    let source: String
+    let source: BlockSource
     let outcomes: [LayerOutcome]
-    /// Calibration sequences in use, those that were dropped included.
-    let samples: Int
-    let dropped: [NonFiniteActivation]
+    /// How many calibration sequences were in use after each lot, those that were dropped included.
+    var lots: [Int] = []
+    var dropped: [NonFiniteActivation] = []
     /// Largest magnitude of each operation.
-    let peaks: [ActivationOperation: Float]
+    var peaks: [ActivationOperation: Float] = [:]
+    /// What the next layer's log begins with.
+    var pending: [Attempt] = []
+    /// Shortages of tokens that the owner was told of.
+    var shortages: [String] = []
+    /// What the owner was told while the block was made.
+    var warnings: [String] = []
   }
 
   /// Writes a block's linears and state durably: the file is complete or absent after a crash.
@@ -36,30 +43,79 @@ public struct BlockFiles: Sendable {
     let temporary = target.appendingPathExtension("tmp")
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    let metadata = [Self.stateKey: String(decoding: try encoder.encode(state), as: UTF8.self)]
+    let stateText = try encoder.encode(state)
+    var hash = SHA256()
+    hash.update(data: stateText)
+    for tensor in tensors { try tensor.withBytes { hash.update(bufferPointer: $0) } }
+    let metadata = [Self.stateKey: String(decoding: stateText, as: UTF8.self), Self.digestKey: hash.finalize().hexadecimal]
     var writer = try SafetensorsWriter(temporary, tensors: tensors.map(\.info), metadata: metadata)
     for tensor in tensors { try tensor.withBytes { try writer.write($0, of: tensor.info.name) } }
     try writer.finish()
-    guard rename(temporary.path, target.path) == 0 else { throw POSIXError.current }
-    try DurableFile.syncFolder(folder)
+    try DurableFile.move(temporary, to: target)
   }
+
+  /// Removes the blocks from one on.
+  func discard(from first: Int) {
+    var block = first
+    while unlink(file(block).path) == 0 { block += 1 }
+  }
+
+  /// Frees the space of what can be computed again.
+  public static func removeHiddenStates(in folder: URL) { HiddenStateFile.removeAll(in: folder, but: nil) }
 
   func open(_ block: Int) throws -> SafetensorsFile { try SafetensorsFile(file(block)) }
 
   private static let stateKey = "gptqd.state"
+  /// SHA-256 of the state's text and the tensors' bytes.
+  private static let digestKey = "gptqd.sha256"
 
-  /// How many blocks an earlier run finished, from the first on.
-  public func finishedCount(source: String) -> Int { finished(source: source).count }
+  /// The blocks that an earlier run finished, from the first on.
+  public struct Survey: Sendable {
+    let states: [State]
+    /// Why the block that follows is made again although it is there, in words; nil where it isn't there.
+    public let rejection: String?
 
-  /// States of the blocks that an earlier run finished, from the first on; those made from another source don't count.
-  func finished(source: String) -> [State] {
+    public var count: Int { states.count }
+    public var outcomes: [LayerOutcome] { states.flatMap(\.outcomes) }
+  }
+
+  /// Reads what an earlier run left. Blocks that were made from another source, or whose bytes are no longer what was written, don't
+  /// count, nor do those after them.
+  public func survey(source: BlockSource) -> Survey {
     var states: [State] = []
-    while let file = try? open(states.count), let text = file.metadata[Self.stateKey],
-      let state = try? JSONDecoder().decode(State.self, from: Data(text.utf8)), state.source == source
-    {
+    while FileManager.default.fileExists(atPath: file(states.count).path) {
+      guard let file = try? open(states.count), let state = Self.state(of: file) else {
+        return Survey(states: states, rejection: "the file of block \(states.count) is damaged")
+      }
+      guard state.source == source else {
+        let changes = source.changes(since: state.source).joined(separator: " and ")
+        return Survey(states: states, rejection: "\(changes) changed since block \(states.count) was made")
+      }
       states.append(state)
     }
-    return states
+    return Survey(states: states, rejection: nil)
+  }
+
+  /// nil where the file isn't as it was written.
+  private static func state(of file: SafetensorsFile) -> State? {
+    guard let text = file.metadata[stateKey] else { return nil }
+    var hash = SHA256()
+    hash.update(data: Data(text.utf8))
+    for tensor in file.tensors { try? file.withBytes(of: tensor.name) { hash.update(bufferPointer: $0) } }
+    guard file.metadata[digestKey] == hash.finalize().hexadecimal else { return nil }
+    return try? JSONDecoder().decode(State.self, from: Data(text.utf8))
+  }
+}
+
+/// What finished blocks were made from: digests by what they are of, such as "the dataset".
+public struct BlockSource: Codable, Hashable, Sendable {
+  private let digests: [String: String]
+
+  public init(_ digests: [String: String]) { self.digests = digests }
+
+  /// Names of what is different, sorted.
+  func changes(since other: BlockSource) -> [String] {
+    Set(digests.keys).union(other.digests.keys).filter { digests[$0] != other.digests[$0] }.sorted()
   }
 }
 

@@ -25,10 +25,14 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   /// What was dropped at the end of a block; belongs to the layer that comes next.
   private var pendingLog = AttemptLog()
   private var warnedShortages: Set<String> = []
+  private let source: BlockSource
+  private var hidden: HiddenStateFile
+  /// Blocks that the hidden states on disk have passed; nil where this run has kept none.
+  private var keptBlocks: Int?
 
   init(
-    _ quantizer: ModelQuantizer, data: CalibrationData, recovery: RecoveryPolicy, finishedBlocks: FinishedBlocks, scratch: URL,
-    observer: Observer
+    _ quantizer: ModelQuantizer, data: CalibrationData, recovery: RecoveryPolicy, finishedBlocks: FinishedBlocks, source: BlockSource,
+    scratch: URL, observer: Observer
   ) throws {
     configuration = quantizer.configuration
     plan = quantizer.plan
@@ -36,6 +40,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     self.recovery = recovery
     self.finishedBlocks = finishedBlocks
     self.observer = observer
+    self.source = source
     work = WorkEstimate(configuration, plan: plan)
     model = try CausalLanguageModel(configuration, from: quantizer.checkpoint)
     let compensates = plan.base.errorCompensation > 0
@@ -43,6 +48,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let tokens = samples.sequences.tokens.count
     memory = try MemoryPlan(
       configuration, plan: plan, samples: samples.count, length: samples.length, recovery: recovery, limit: quantizer.memoryLimit)
+    hidden = HiddenStateFile(
+      in: finishedBlocks.files.folder, reserve: try DiskEstimate(quantizer, spools: memory.diskBytes).peak,
+      interval: quantizer.keepsHiddenStatesEvery)
     quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: memory)
     // Without a held-out sequence nothing shows whether compensation helps.
     original = compensates && samples.holdsOutSome ? try ActivationStream(configuration, in: scratch, tokens: tokens, plan: memory) : nil
@@ -53,19 +61,44 @@ final class CalibrationRun<Observer: QuantizationObserver> {
 
   /// Sequences up to and through the blocks that are finished.
   func begin() throws {
+    let finished = finishedBlocks.states.count
     if let last = finishedBlocks.states.last {
-      if last.samples > samples.count { samples.extend(to: try data.sequences(last.samples)) }
+      // Lot by lot, since a part of each is held out.
+      for count in last.lots.dropFirst() { samples.extend(to: try data.sequences(count)) }
       for activation in last.dropped { samples.drop(activation) }
+      pendingLog = AttemptLog(last.pending)
+      warnedShortages = Set(last.shortages)
       try quantized.grow(tokens: samples.sequences.tokens.count)
       try original?.grow(tokens: samples.sequences.tokens.count)
     }
-    try embed(0..<samples.count)
+    let kept = try hidden.read(
+      into: streamsByName, room: samples.sequences.tokens.count, channels: configuration.hiddenSize, atMost: finished, source: source)
+    let keptSamples = (kept?.tokens ?? 0) / samples.length
+    try embed(keptSamples..<samples.count)
     try observer.beganCountedWork()
-    let passed = finishedBlocks.states.count
-    guard passed > 0 else { return }
-    try observer.needsMore(streams * work.forward(blocks: 0..<passed, tokens: samples.sequences.tokens.count, length: samples.length))
-    try pass(0..<samples.count, through: passed)
+    for (lot, blocks) in [(0..<keptSamples, (kept?.blocks ?? 0)..<finished), (keptSamples..<samples.count, 0..<finished)] {
+      try observer.needsMore(streams * work.forward(blocks: blocks, tokens: lot.count * samples.length, length: samples.length))
+      try pass(lot, through: blocks)
+    }
   }
+
+  private var streamsByName: [(name: String, stream: ActivationStream)] {
+    [("quantized", quantized)] + (original.map { [("original", $0)] } ?? [])
+  }
+
+  /// Keeps the hidden states that come out of a block on disk, if that costs little; to be called before the block is written.
+  func keepHidden(after block: Int) throws {
+    guard block + 1 < configuration.blockCount || quantizesHead else { return }
+    try observer.checkCancellation()
+    if try hidden.write(
+      streamsByName, tokens: samples.sequences.tokens.count, channels: configuration.hiddenSize, source: source, blocks: block + 1)
+    {
+      keptBlocks = block + 1
+    }
+  }
+
+  /// Removes hidden states that nothing goes on from any more; to be called once the block is written.
+  func forgetHidden() { if let keptBlocks { HiddenStateFile.removeAll(in: finishedBlocks.files.folder, but: keptBlocks) } }
 
   /// Token ranges of sequences of one use that are computed at once.
   func passes(_ added: Range<Int>, for use: CalibrationSamples.Use) -> [Range<Int>] {
@@ -105,9 +138,10 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     }
   }
 
-  /// Takes embedded sequences through finished blocks.
-  private func pass(_ added: Range<Int>, through blocks: Int) throws {
-    for index in 0..<blocks {
+  /// Takes sequences that entered the first of some finished blocks through all of these.
+  private func pass(_ added: Range<Int>, through blocks: Range<Int>) throws {
+    guard !added.isEmpty else { return }
+    for index in blocks {
       let passed = try finishedBlocks.block(index, length: samples.length)
       for rows in passes(added) {
         try observer.checkCancellation()
@@ -147,7 +181,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let added = samples.extend(to: sequences)
     try observer.needsMore(work.extending(samples, by: added, from: blocks))
     try embed(added)
-    try pass(added, through: blocks)
+    try pass(added, through: 0..<blocks)
     return added
   }
 
@@ -201,8 +235,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     try observer.warn("\(layer.name), and perhaps layers like it, is starved: \(shortage); \(reason)")
   }
 
-  func state(source: String, results: [LayerResult], peaks: [ActivationOperation: Float]) -> BlockFiles.State {
+  func state(_ results: [LayerResult], peaks: [ActivationOperation: Float], warnings: [String]) -> BlockFiles.State {
     BlockFiles.State(
-      source: source, outcomes: results.map(\.outcome), samples: samples.count, dropped: samples.dropped, peaks: peaks)
+      source: source, outcomes: results.map(\.outcome), lots: samples.lots, dropped: samples.dropped, peaks: peaks,
+      pending: pendingLog.attempts, shortages: warnedShortages.sorted(), warnings: warnings)
   }
 }

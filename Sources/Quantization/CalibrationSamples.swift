@@ -15,6 +15,8 @@ struct CalibrationSamples {
   private(set) var dropped: [NonFiniteActivation] = []
   private var droppedSamples: Set<Int> = []
   private let holdsOut: Bool
+  /// How many sequences were in use after each lot.
+  private(set) var lots: [Int] = []
 
   /// - Parameter holdsOut: Whether a tenth is held out; never of a single sequence.
   init(_ sequences: TokenSequences, holdsOut: Bool) {
@@ -32,6 +34,7 @@ struct CalibrationSamples {
     let added = self.sequences.count..<max(self.sequences.count, sequences.count)
     if holdsOut, added.count > 1 { heldOut.formUnion(added.suffix(max(1, added.count / 10))) }
     self.sequences = sequences
+    lots.append(sequences.count)
     return added
   }
 

@@ -59,19 +59,28 @@ public struct LayerFile: Sendable {
   ///   - recovery: Its escalation has none either: there are no more rows.
   ///   - source: Fingerprint of the file and the options; layers that an earlier run finished with the same are kept.
   public func run(
-    _ plan: QuantizationPlan, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, observer: some QuantizationObserver
-  ) throws -> [LayerOutcome] {
+    _ plan: QuantizationPlan, recovery: RecoveryPolicy, blocks: BlockFiles, source: BlockSource, observer: some QuantizationObserver
+  ) throws -> Result {
+    let observer = WarningRecorder(observer)
     let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
-    var states = Array(blocks.finished(source: source).prefix(layers.count))
+    var states = Array(blocks.survey(source: source).states.prefix(layers.count))
     for (layer, index) in zip(layers, layers.indices).dropFirst(states.count) {
       try observer.checkCancellation()
       let result = try quantize(index, solver)
       try observer.did(Self.work(layer))
-      let state = BlockFiles.State(source: source, outcomes: [result.outcome], samples: 0, dropped: [], peaks: [:])
+      let state = BlockFiles.State(source: source, outcomes: [result.outcome], warnings: observer.takeWarnings())
       try blocks.write([result], state, block: index)
       states.append(state)
     }
-    return states.flatMap(\.outcomes)
+    return Result(outcomes: states.flatMap(\.outcomes), warnings: states.flatMap(\.warnings))
+  }
+
+  /// What became of the layers.
+  public struct Result: Sendable {
+    /// In the order of computation.
+    public let outcomes: [LayerOutcome]
+    /// What the owner was told, earlier runs included.
+    public let warnings: [String]
   }
 
   private func quantize(_ index: Int, _ solver: LayerSolver<some QuantizationObserver>) throws -> LayerResult {

@@ -12,6 +12,8 @@ public struct ModelQuantizer: Sendable {
   public let layers: [LayerIdentity]
   /// Bytes that may be resident; nil: as many as it takes.
   public let memoryLimit: Int?
+  /// Least time between two copies of the hidden states on disk; zero: after each block, whatever it costs.
+  package var keepsHiddenStatesEvery = Duration.seconds(30)
 
   /// Opens a checkpoint in Hugging Face layout and checks that it can be quantized as asked, from its headers alone.
   ///
@@ -54,6 +56,8 @@ public struct ModelQuantizer: Sendable {
     public let dropped: [NonFiniteActivation]
     /// Largest magnitude of each operation of each block.
     public let peaks: [[ActivationOperation: Float]]
+    /// What the owner was told, earlier runs included, each once.
+    public let warnings: [String]
   }
 
   /// Quantizes every block that isn't in `blocks` yet, and writes its packed linears there.
@@ -61,23 +65,27 @@ public struct ModelQuantizer: Sendable {
   /// - Parameters:
   ///   - calibration: Needed by method `gptq`.
   ///   - recovery: What is done about layers that can't be quantized as asked.
-  ///   - source: Fingerprint of the model and of what was asked for; blocks that were made from another are made again.
+  ///   - source: What blocks are made from; those that were made from another are made again.
   ///   - scratch: Folder for hidden states.
   public func run(
-    calibration: CalibrationData?, recovery: RecoveryPolicy, blocks: BlockFiles, source: String, scratch: URL,
+    calibration: CalibrationData?, recovery: RecoveryPolicy, blocks: BlockFiles, source: BlockSource, scratch: URL,
     observer: some QuantizationObserver
   ) throws -> Result {
     try requireFiniteWeights(observer)
-    var states = Array(blocks.finished(source: source).prefix(stepCount))
+    let observer = WarningRecorder(observer)
+    var states = Array(blocks.survey(source: source).states.prefix(stepCount))
+    blocks.discard(from: states.count)
     switch plan.base.method {
     case .gptq:
       try quantize(on: calibration, recovery, blocks: blocks, source: source, scratch: scratch, observer: observer, states: &states)
     case .rtn:
       try round(blocks: blocks, source: source, observer: observer, states: &states)
     }
+    var told: Set<String> = []
     return Result(
-      outcomes: states.flatMap(\.outcomes), samples: states.last?.samples ?? 0, dropped: states.last?.dropped ?? [],
-      peaks: states.prefix(configuration.blockCount).map(\.peaks))
+      outcomes: states.flatMap(\.outcomes), samples: states.last?.lots.last ?? 0, dropped: states.last?.dropped ?? [],
+      peaks: states.prefix(configuration.blockCount).map(\.peaks),
+      warnings: states.flatMap(\.warnings).filter { told.insert($0).inserted })
   }
 
   /// NaN in a weight would go into every activation behind it.
@@ -89,16 +97,16 @@ public struct ModelQuantizer: Sendable {
     }
   }
 
-  private func quantize<Observer: QuantizationObserver>(
-    on calibration: CalibrationData?, _ recovery: RecoveryPolicy, blocks: BlockFiles, source: String, scratch: URL, observer: Observer,
-    states: inout [BlockFiles.State]
+  private func quantize(
+    on calibration: CalibrationData?, _ recovery: RecoveryPolicy, blocks: BlockFiles, source: BlockSource, scratch: URL,
+    observer: WarningRecorder<some QuantizationObserver>, states: inout [BlockFiles.State]
   ) throws {
     guard let calibration else { throw DatasetError.empty(file: "calibration") }
     guard states.count < stepCount else { return }
     let finished = FinishedBlocks(
       checkpoint: checkpoint, configuration: configuration, format: plan.base.format, files: blocks, states: states)
     let run = try CalibrationRun(
-      self, data: calibration, recovery: recovery, finishedBlocks: finished, scratch: scratch, observer: observer)
+      self, data: calibration, recovery: recovery, finishedBlocks: finished, source: source, scratch: scratch, observer: observer)
     try run.begin()
     let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
     for index in min(states.count, configuration.blockCount)..<configuration.blockCount {
@@ -106,26 +114,28 @@ public struct ModelQuantizer: Sendable {
       releaseBlock(index)
       var quantizer = BlockQuantizer(block, run: run, solver: solver)
       let (results, peaks) = try quantizer.quantize()
-      let state = run.state(source: source, results: results, peaks: peaks)
+      let state = run.state(results, peaks: peaks, warnings: observer.takeWarnings())
+      try run.keepHidden(after: index)
       try blocks.write(results, state, block: index)
+      run.forgetHidden()
       states.append(state)
     }
     guard plan.quantizesHead else { return }
     let head = HeadQuantizer(LayerIdentity(outputHeadOf: configuration), checkpoint: checkpoint, run: run, solver: solver)
     let result = try head.quantize()
-    let state = run.state(source: source, results: [result], peaks: [:])
+    let state = run.state([result], peaks: [:], warnings: observer.takeWarnings())
     try blocks.write([result], state, block: configuration.blockCount)
     states.append(state)
   }
 
-  private func round<Observer: QuantizationObserver>(
-    blocks: BlockFiles, source: String, observer: Observer, states: inout [BlockFiles.State]
+  private func round(
+    blocks: BlockFiles, source: BlockSource, observer: WarningRecorder<some QuantizationObserver>, states: inout [BlockFiles.State]
   ) throws {
     let work = WorkEstimate(configuration, plan: plan)
     let solver = LayerSolver(plan: plan, recovery: RecoveryPolicy(), observer: observer)
     try observer.beganCountedWork()
     func finish(_ results: [LayerResult]) throws {
-      let state = BlockFiles.State(source: source, outcomes: results.map(\.outcome), samples: 0, dropped: [], peaks: [:])
+      let state = BlockFiles.State(source: source, outcomes: results.map(\.outcome), warnings: observer.takeWarnings())
       try blocks.write(results, state, block: states.count)
       states.append(state)
     }

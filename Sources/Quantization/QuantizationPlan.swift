@@ -23,6 +23,10 @@ public struct QuantizationPlan: Sendable {
 
   /// Backtracking steps that one match may take; module names are short.
   private static let stepLimit: UInt32 = 10_000
+  /// What all rules may take for all modules: up to some 2 s. A pattern such as `.*(q|k|v|o)_proj$` takes 200 for a name.
+  private static let budget = 20_000_000
+  /// What all rules may take for one other name.
+  private static let budgetOfName = 200_000
 
   /// The same for all modules.
   public init(_ options: QuantizationOptions) {
@@ -40,7 +44,7 @@ public struct QuantizationPlan: Sendable {
     var matchers: [Matcher] = []
     for rule in rules.filter(\.leavesAlone) + rules.filter({ !$0.leavesAlone }) {
       do {
-        let pattern = try CompiledPattern(rule.expression, options: .anchored, stepLimit: Self.stepLimit)
+        let pattern = try CompiledPattern(rule.expression, options: [.anchored, .counted], stepLimit: Self.stepLimit)
         matchers.append(Matcher(rule: rule, pattern: pattern))
       } catch {
         throw .invalidRule(rule.pattern, reason: "is not a regular expression: \(error)")
@@ -48,8 +52,9 @@ public struct QuantizationPlan: Sendable {
     }
     var exceptions: [String: QuantizationOptions?] = [:]
     var used: Set<String> = []
-    for module in modules {
-      guard let rule = try Self.rule(for: module, among: matchers) else { continue }
+    let budget = try Self.budget(Self.budget)
+    for module in matchers.isEmpty ? [] : modules {
+      guard let rule = try Self.rule(for: module, among: matchers, within: budget) else { continue }
       used.insert(rule.pattern)
       exceptions[module] = .some(rule.options(from: base))
     }
@@ -66,14 +71,29 @@ public struct QuantizationPlan: Sendable {
   ///
   /// - Throws: `QuantizationError.invalidRule` where a match takes too long.
   func options(forName name: String) throws(QuantizationError) -> QuantizationOptions? {
-    guard let rule = try Self.rule(for: name, among: matchers) else { return base }
+    guard let rule = try Self.rule(for: name, among: matchers, within: Self.budget(Self.budgetOfName)) else { return base }
     return rule.options(from: base)
   }
 
-  private static func rule(for name: String, among matchers: [Matcher]) throws(QuantizationError) -> ModuleRule? {
+  private static func budget(_ items: Int) throws(QuantizationError) -> MatchBudget {
+    do {
+      return try MatchBudget(items: items)
+    } catch {
+      throw .invalidRule("", reason: "can't be matched: \(error)")
+    }
+  }
+
+  private static func rule(
+    for name: String, among matchers: [Matcher], within budget: MatchBudget
+  ) throws(QuantizationError) -> ModuleRule? {
     for matcher in matchers {
       do {
-        if try matcher.pattern.matches(name) { return matcher.rule }
+        if try matcher.pattern.matches(name, within: budget) { return matcher.rule }
+      } catch PatternError.exhausted {
+        throw .invalidRule(
+          matcher.rule.pattern,
+          reason: "is where all rules together have taken more steps than they may, at \(name); use fewer rules, or such as begin with "
+            + "what names begin with instead of .*")
       } catch {
         throw .invalidRule(matcher.rule.pattern, reason: "takes too long to match \(name): \(error)")
       }

@@ -1,4 +1,6 @@
+import Checkpoint
 import Foundation
+import JobModel
 
 /// The daemon's own folder: `gptqd.sqlite`, `work/<job>`, `artifacts/<job>`; used by one daemon at a time.
 public final class DataFolder: Sendable {
@@ -24,12 +26,11 @@ public final class DataFolder: Sendable {
   public init(_ url: URL) throws(LockError) {
     self.url = url
     do {
-      for name in ["work", "artifacts", "models", "datasets"] {
-        try FileManager.default.createDirectory(
-          at: url.appending(component: name), withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      }
+      for folder in [
+        JobFolders.works(in: url), JobFolders.artifacts(in: url), url.appending(component: "models"), url.appending(component: "datasets"),
+      ] { try DurableFile.makeFolder(folder, permissions: 0o700) }
     } catch {
-      throw .unusable(folder: url.path, reason: error.localizedDescription)
+      throw .unusable(folder: url.path, reason: error.description)
     }
     let file = Self.lockFile(of: url)
     let lock = unsafe open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -73,9 +74,65 @@ public final class DataFolder: Sendable {
   /// Where the daemon writes its address once it listens.
   public var addressFile: URL { url.appending(component: "gptqd.url") }
 
-  public func folders(for job: String) -> JobFolders {
-    JobFolders(
-      work: url.appending(component: "work").appending(component: job),
-      artifact: url.appending(component: "artifacts").appending(component: job))
+  private var work: URL { JobFolders.works(in: url) }
+  private var artifacts: URL { JobFolders.artifacts(in: url) }
+
+  public func folders(for job: String) -> JobFolders { JobFolders(job, in: url) }
+
+  /// Bytes on disk of everything in the folder, models and datasets that were put there left out.
+  var size: Int {
+    Self.size(work) + Self.size(artifacts)
+      + ["", "-wal", "-shm"].reduce(0) { $0 + (FileIdentity(of: URL(filePath: database.path + $1))?.size ?? 0) }
+  }
+
+  func size(of job: JobID) -> Int {
+    let folders = folders(for: job.text)
+    return Self.size(folders.work) + Self.size(folders.artifact)
+  }
+
+  private static func size(_ folder: URL) -> Int {
+    guard let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) else { return 0 }
+    return files.reduce(0) { size, file in size + ((file as? URL).flatMap { FileIdentity(of: $0)?.size } ?? 0) }
+  }
+
+  private var reserve: URL { url.appending(component: "reserve") }
+  private static let reserveBytes = 1 << 20
+
+  /// Takes a little space that the database gets when the disk is full, so that the ends of jobs can be stored.
+  func keepReserve() {
+    guard !FileManager.default.fileExists(atPath: reserve.path) else { return }
+    let bytes = min(Self.reserveBytes, (FileManager.freeBytes(in: url) ?? 0) / 8)
+    let descriptor = unsafe open(reserve.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if bytes == 0 || posix_fallocate(descriptor, 0, off_t(bytes)) != 0 { releaseReserve() }
+  }
+
+  func releaseReserve() { _ = unsafe unlink(reserve.path) }
+
+  /// Removes what a daemon that was killed left half-done: artifacts that were never recorded, and of work all but the finished blocks
+  /// of jobs that may go on. To be called while no job runs.
+  ///
+  /// Files of jobs that the database doesn't know stay: it may have been replaced.
+  ///
+  /// - Parameter statuses: Of all jobs, by id.
+  func sweep(_ statuses: [String: JobStatus]) {
+    for (job, status) in statuses {
+      let folders = folders(for: job)
+      if status == .succeeded {
+        try? FileManager.default.removeItem(at: folders.work)
+      } else {
+        try? FileManager.default.removeItem(at: folders.artifact)
+        folders.removeUnfinished()
+      }
+    }
+  }
+
+  /// Entries of jobs that the database doesn't know, as paths below the folder.
+  func strangers(_ statuses: [String: JobStatus]) -> [String] {
+    [work, artifacts].flatMap { folder in
+      ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { statuses[$0] == nil }.sorted()
+        .map { folder.lastPathComponent + "/" + $0 }
+    }
   }
 }

@@ -17,14 +17,6 @@ public struct JobFiles: Sendable, Hashable {
   public let evaluation: URL?
 }
 
-/// Where a job may write.
-public struct JobFolders: Sendable, Hashable {
-  /// Holds finished blocks until the job succeeds, so that a retry goes on from them.
-  public let work: URL
-  /// Made once, never changed.
-  public let artifact: URL
-}
-
 /// What a job will do.
 public struct JobPlan: Sendable {
   public let layers: [LayerRecord]

@@ -77,6 +77,11 @@ public struct ResourceCatalog: Sendable {
       guard Self.isInside(candidate, root) else {
         throw problem("the \(kind.noun) \"\(name)\" is a link that leaves its root folder; copy it there, or add its folder to the roots")
       }
+      if kind == .model, let entry = Self.linkOut(of: candidate, roots: roots) {
+        throw problem(
+          "\"\(entry)\" of the model \"\(name)\" is a link that leaves the root folders; copy the file there, or add its folder to the roots"
+        )
+      }
       guard isKind else {
         throw problem("\"\(kind.entry(name))\" is \(kind == .model ? "a file where a folder" : "a folder where a file") is needed")
       }
@@ -92,6 +97,17 @@ public struct ResourceCatalog: Sendable {
     let root = root.resolvingSymlinksInPath().pathComponents
     let components = url.resolvingSymlinksInPath().pathComponents
     return components.count > root.count && components.starts(with: root)
+  }
+
+  /// The first entry of a model's folder that is a link out of all roots: the job would read, and its artifact publish, a file that
+  /// nobody meant to share. Links within the roots, such as those of a Hub cache, are fine.
+  private static func linkOut(of folder: URL, roots: [URL]) -> String? {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return entries.sorted().first { entry in
+      let url = folder.appending(component: entry)
+      guard (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil else { return false }
+      return !roots.contains { isInside(url, $0) }
+    }
   }
 
   /// At most ten names.

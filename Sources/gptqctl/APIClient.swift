@@ -66,6 +66,29 @@ package struct APIClient: Sendable {
     return value
   }
 
+  /// All parts of a list.
+  ///
+  /// - Parameters:
+  ///   - path: Without `after`.
+  ///   - onAnswer: Gets each part as it came.
+  /// - Throws: As `get`.
+  package func all<Value: Codable & Sendable>(
+    _ type: Value.Type, _ path: String, onAnswer: (Data) -> Void = { _ in }
+  ) async throws -> [Value] {
+    var values: [Value] = []
+    var after = ""
+    while true {
+      let answer = try await send("GET", path + after)
+      guard let page = try? APICoding.decode(APIList<Value>.self, from: answer.body) else {
+        throw ClientError.unexpectedAnswer(status: answer.status, path: path)
+      }
+      onAnswer(answer.body)
+      values += page.data
+      guard page.hasMore, let last = page.lastId?.addingPercentEncoding(withAllowedCharacters: .alphanumerics) else { return values }
+      after = (path.contains("?") ? "&" : "?") + "after=\(last)"
+    }
+  }
+
   /// The id that a full id, a beginning of one, or "latest" stands for.
   package func resolve(_ reference: String) async throws -> JobID {
     if let id = JobID(reference) { return id }

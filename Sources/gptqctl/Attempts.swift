@@ -12,8 +12,8 @@ struct Attempts: AsyncParsableCommand {
   func run() async throws {
     let client = try server.client()
     let query = layer?.addingPercentEncoding(withAllowedCharacters: .alphanumerics).map { "?layer=\($0)" } ?? ""
-    let answer = try await client.send("GET", "/v1/jobs/\(client.resolve(job))/attempts" + query)
-    guard !server.json else { return Terminal.printJSON(answer.body) }
-    print(AttemptTable(try APICoding.decode(APIList<AttemptRecord>.self, from: answer.body).data).text)
+    let attempts = try await client.all(
+      AttemptRecord.self, "/v1/jobs/\(client.resolve(job))/attempts" + query, onAnswer: server.show)
+    if !server.json { print(AttemptTable(attempts).text) }
   }
 }

@@ -14,7 +14,7 @@ struct GPTQCtl: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Submit.self, List.self, Show.self, Watch.self, Layers.self, Attempts.self, Fetch.self, Cancel.self, Retry.self,
+      Submit.self, List.self, Show.self, Watch.self, Layers.self, Attempts.self, Fetch.self, Cancel.self, Retry.self, Delete.self,
     ])
 
   static func main() async {
@@ -44,6 +44,9 @@ struct ServerOptions: ParsableArguments {
 
   @Flag(help: "Print the server's JSON as it came.")
   var json = false
+
+  /// Prints an answer where that is asked for.
+  func show(_ answer: Data) { if json { Terminal.printJSON(answer) } }
 
   func client() throws -> APIClient {
     let environment = ProcessInfo.processInfo.environment

@@ -63,6 +63,10 @@ struct JobWatcher {
         + "relative loss \(Formatting.significant(layer.relativeLoss))  \(layer.seconds.map { Formatting.fixed($0, 2) } ?? "–") s"
     case .warning: return "warning: \(event.data["message"]?.stringValue ?? "")"
     case .stage: return event.data["stage"]?.stringValue
+    case .interruption:
+      return
+        "the daemon had ended; the job goes on from its last finished block, \(event.data["layers_done"]?.intValue ?? 0) layers are done"
+    case .damage: return "damaged: \(event.data["files"]?.arrayValue?.compactMap(\.stringValue).joined(separator: ", ") ?? "")"
     case .status, .attempt: return nil
     }
   }

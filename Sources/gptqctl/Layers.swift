@@ -9,8 +9,7 @@ struct Layers: AsyncParsableCommand {
 
   func run() async throws {
     let client = try server.client()
-    let answer = try await client.send("GET", "/v1/jobs/\(client.resolve(job))/layers")
-    guard !server.json else { return Terminal.printJSON(answer.body) }
-    print(LayerTable(try APICoding.decode(APIList<LayerRecord>.self, from: answer.body).data).text)
+    let layers = try await client.all(LayerRecord.self, "/v1/jobs/\(client.resolve(job))/layers", onAnswer: server.show)
+    if !server.json { print(LayerTable(layers).text) }
   }
 }

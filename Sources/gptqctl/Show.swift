@@ -69,6 +69,8 @@ package struct JobSummary {
         "artifact",
         job.result.map { "\($0.files.count) files, \(Formatting.bytes(Self.size($0))), revision \($0.revision)" }
       ),
+      ("damaged", job.damagedFiles.isEmpty ? nil : job.damagedFiles.joined(separator: ", ") + "; submit the job again"),
+      ("interrupted", job.interruptions.isEmpty ? nil : "\(job.interruptions.count) times by an end of the daemon"),
       ("error", job.error.map { error in [error.layer.map { "in \($0): " } ?? "", error.detail].joined() }),
       ("cause", job.error?.cause?.rawValue),
       ("tried", job.error?.tried),

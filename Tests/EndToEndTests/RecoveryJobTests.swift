@@ -75,6 +75,25 @@ import gptqctl
     }
   }
 
+  @Test("A file that was changed between two starts is noticed, whatever its size and time say, and finished work is done again")
+  func noticesAChangedFile() async throws {
+    try await EngineServer.run { server in
+      try Self.writeLayers(coupling: 5, to: server.models)
+      let file = server.models.appending(component: "captured.safetensors").path
+      let time = try #require(try FileManager.default.attributesOfItem(atPath: file)[.modificationDate])
+      let failed = try await server.ended(server.submit(Self.request).id)
+      #expect(failed.status == .failed)
+      try Self.writeLayers(coupling: 1.15, to: server.models)
+      try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: file)
+      _ = try await server.client.send("POST", "/v1/jobs/\(failed.id)/retry")
+      let ended = try await server.ended(failed.id)
+      #expect(ended.status == .succeeded && !ended.degraded)
+      #expect(ended.warnings.contains("the job went on from block 0, not from where it was: the model changed since block 0 was made"))
+      let attempts = try await server.client.get(APIList<AttemptRecord>.self, "/v1/jobs/\(failed.id)/attempts").data
+      #expect(attempts.filter { $0.layer == "any" }.map(\.jobAttempt) == [1, 2])
+    }
+  }
+
   @Test("A layers file without Hessians is refused at submission")
   func refusesOtherFiles() async throws {
     try await EngineServer.run { server in

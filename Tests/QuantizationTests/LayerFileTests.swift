@@ -34,7 +34,9 @@ import Testing
     let folder = try TemporaryFolder()
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
     let layers = try LayerFile(file)
-    let outcomes = try layers.run(QuantizationPlan(options), recovery: recovery, blocks: blocks, source: "test", observer: observer)
+    let outcomes = try layers.run(
+      QuantizationPlan(options), recovery: recovery, blocks: blocks, source: BlockSource([:]), observer: observer
+    ).outcomes
     let artifact = folder.url.appending(component: "artifact")
     try layers.writeArtifact(QuantizationPlan(options), blocks: blocks, folder: artifact)
     return (outcomes, try SafetensorsFile(artifact.appending(component: "model.safetensors")))
@@ -78,7 +80,8 @@ import Testing
     options.damping = 0
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
     let outcomes = try LayerFile(file).run(
-      QuantizationPlan(options), recovery: RecoveryPolicy(), blocks: blocks, source: "test", observer: RecordingObserver())
+      QuantizationPlan(options), recovery: RecoveryPolicy(), blocks: blocks, source: BlockSource([:]), observer: RecordingObserver()
+    ).outcomes
     #expect(outcomes[0].attempts.filter { $0.detail == nil }.first?.precision == .float32)
     #expect(outcomes[0].attempts.last?.precision == .float64)
   }

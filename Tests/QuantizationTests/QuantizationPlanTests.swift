@@ -81,4 +81,37 @@ import Testing
     guard case .invalidRule(let named, let reason) = error else { throw error }
     #expect(named == pattern && !reason.isEmpty)
   }
+
+  /// Patterns that stay just below the limit of one match, at most of a large model's modules.
+  @Test(
+    "All rules together may take some seconds at most",
+    arguments: [
+      "(?:\\w*\\W*){1,%}[XYZ]", ".*.*[XYZ]%", "(?:(?=(.*+)(?<=j))(?=(.*+)(?<=j)).?)*[XYZ]{%}", "(?:a|b|c|d|[e-z]|_|\\.|\\d)*[XYZ]{%}",
+    ])
+  func boundsAllRules(_ pattern: String) throws {
+    let modules = (0..<48).flatMap { block in
+      (0..<128).map { "model.language_model.layers.\(block).block_sparse_moe.experts.\($0).down_proj" }
+    }
+    let rules = (1...256).map { Self.rule("+:" + pattern.replacing("%", with: "\($0)"), bits: 8) }
+    var messages: [String] = []
+    for _ in 0..<2 {
+      let start = ContinuousClock.now
+      let error = try #require(throws: QuantizationError.self) {
+        try QuantizationPlan(QuantizationOptions(), rules: rules, modules: modules)
+      }
+      let duration = ContinuousClock.now - start
+      // Some 0.3 s alone on one core; other tests run beside it.
+      #expect(duration < .seconds(20), "measured \(duration)")
+      messages.append("\(error)")
+    }
+    #expect(messages[0] == messages[1])
+  }
+
+  @Test("Many sensible rules for many modules are within the limit")
+  func allowsManyRules() throws {
+    let modules = (0..<48).flatMap { block in (0..<128).map { "model.layers.\(block).mlp.experts.\($0).down_proj" } }
+    let rules = (0..<48).map { Self.rule("+:model\\.layers\\.\($0)\\.mlp\\..*", bits: 8) } + [Self.rule("-:.*(q|k|v|o)_proj$")]
+    let plan = try QuantizationPlan(QuantizationOptions(), rules: rules, modules: modules)
+    #expect(plan[modules[6143]]?.bits == 8)
+  }
 }

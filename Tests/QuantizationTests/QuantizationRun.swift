@@ -18,17 +18,20 @@ struct QuantizationRun {
   init(
     _ model: URL, options: QuantizationOptions, calibration: CalibrationData?, rules: [ModuleRule] = [],
     quantizesHead: Bool = false, recovery: RecoveryPolicy = RecoveryPolicy(escalation: []), memoryLimit: Int? = nil,
-    shardLimit: Int = 1 << 30,
+    shardLimit: Int = 1 << 30, keepsHiddenStatesEvery: Duration? = nil, source: BlockSource = BlockSource([:]),
     observer: RecordingObserver = RecordingObserver(), folder: TemporaryFolder? = nil
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
     self.observer = observer
-    quantizer = try ModelQuantizer(
+    var quantizer = try ModelQuantizer(
       model: model, options: options, rules: rules, quantizesHead: quantizesHead, memoryLimit: memoryLimit)
+    if let keepsHiddenStatesEvery { quantizer.keepsHiddenStatesEvery = keepsHiddenStatesEvery }
+    self.quantizer = quantizer
     artifact = self.folder.url.appending(component: "artifact")
     let blocks = try BlockFiles(in: self.folder.url.appending(component: "blocks"))
     result = try quantizer.run(
-      calibration: calibration, recovery: recovery, blocks: blocks, source: "test", scratch: self.folder.url, observer: observer)
+      calibration: calibration, recovery: recovery, blocks: blocks, source: source, scratch: self.folder.url,
+      observer: observer)
     try ArtifactAssembler(quantizer, blocks: blocks, folder: artifact).write(shardLimit: shardLimit, checkCancellation: {})
   }
 

@@ -120,15 +120,4 @@ import Testing
       #expect(try await server.send("GET", "/v1/jobs/\(failed.id)/artifacts").problem().detail.contains("failed"))
     }
   }
-
-  @Test func aFileThatIsGoneIsAnInternalErrorThatTellsNothing() async throws {
-    try await TestServer.run { server in
-      let job = try await server.succeededJob()
-      try FileManager.default.removeItem(at: server.folder.url.appending(path: "data/artifacts/\(job.id)/config.json"))
-      let answer = try await server.send("GET", "/v1/jobs/\(job.id)/artifacts/config.json")
-      #expect(answer.status == 500)
-      #expect(try answer.problem().code == .internal)
-      #expect(!String(decoding: answer.body, as: UTF8.self).contains(server.folder.url.path))
-    }
-  }
 }

@@ -24,24 +24,10 @@ import Testing
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
       let path = "/v1/jobs/\(try await server.succeededJob().id)/artifacts/model.safetensors"
-      await connection.send("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nRange: bytes=0-1\r\nRange: bytes=5-6\r\n\r\n")
+      await connection.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=0-1\r\nRange: bytes=5-6\r\n\r\n")
       let answer = try #require(RawAnswer(try await connection.receiveAll()))
       #expect(answer.status == 200)
       #expect(answer.body == FakeEngine.files["model.safetensors"])
-    }
-  }
-
-  @Test func aFileThatIsShorterThanPromisedEndsTheConnection() async throws {
-    try await TestServer.run { server in
-      let job = try await server.succeededJob()
-      let file = server.folder.url.appending(path: "data/artifacts/\(job.id)/large.bin")
-      let handle = try FileHandle(forWritingTo: file)
-      try handle.truncate(atOffset: 1_500_000)
-      try handle.close()
-      let answer = try await server.send("GET", "/v1/jobs/\(job.id)/artifacts/large.bin")
-      #expect(answer.headers["content-length"] == "2500000")
-      #expect(answer.body.count == 1_500_000)
-      #expect(try await server.send("GET", "/healthz").status == 200)
     }
   }
 
@@ -50,7 +36,7 @@ import Testing
       let path = "/v1/jobs/\(try await server.succeededJob().id)/artifacts/large.bin"
       for _ in 0..<8 {
         let connection = try RawConnection(port: server.port)
-        await connection.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        await connection.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
         _ = try await connection.receive(limit: 100)
         connection.close()
       }

@@ -17,9 +17,10 @@ import Testing
 
   @Test func beforeTheFirstStartAllIsWellAndNothingIsMade() async throws {
     let results = try await run()
-    #expect(results.map(\.name) == ["configuration", "data folder", "database", "models", "datasets"])
+    #expect(results.map(\.name) == ["configuration", "access", "data folder", "database", "models", "datasets"])
     #expect(results.allSatisfy { $0.passed }, "\(results)")
     #expect(try result("data folder", in: results).detail.contains("will be made"))
+    #expect(try result("access", in: results).detail == "no tokens: loopback only")
     #expect(!FileManager.default.fileExists(atPath: folder.url.path + "/data"))
   }
 

@@ -48,7 +48,8 @@ import Testing
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
       // The first answer shows that the connection is served; the second request waits.
-      await connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs/\(waiting)?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+      await connection.send(
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/jobs/\(waiting)?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
       _ = try await connection.receive()
       server.stop()
       let answer = try #require(RawAnswer(try await connection.receiveAll()))
@@ -57,13 +58,15 @@ import Testing
     }
   }
 
-  @Test func aJobThatDoesntStopIsLeftAfterTheGracePeriod() async throws {
+  @Test func aJobThatDoesntStopIsBackInTheQueueAfterTheGracePeriod() async throws {
     try await TestServer.run(["GPTQD_SHUTDOWN_GRACE_SECONDS": "0"]) { server in
       let id = try await server.submit("stubborn").id
       _ = await server.engine.nextStart()
       server.stop()
       try await server.stopped()
-      #expect(try await Self.stored(in: server).job(id)?.status == .running)
+      let job = try await Self.stored(in: server).job(id)
+      #expect(job?.status == .queued)
+      #expect(job?.interruptions == [], "an end of the daemon that was asked for is no fault of the job")
     }
   }
 
@@ -94,7 +97,7 @@ import Testing
   @Test func aHostThatDoesntExistIsSaid() async throws {
     let folder = try TemporaryFolder()
     let configuration = try await TestServer.configuration(
-      in: folder, ["GPTQD_HTTP_LISTEN": "host.invalid:80", "GPTQD_HTTP_ALLOW_REMOTE": "true"])
+      in: folder, ["GPTQD_HTTP_LISTEN": "host.invalid:80", "GPTQD_AUTH_TOKENS": "me:read:" + String(repeating: "0", count: 64)])
     let engine = FakeEngine()
     let daemon = try Daemon(
       configuration, planner: engine, work: engine.work, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

@@ -71,7 +71,7 @@ import Testing
       for (fields, version) in [("If-None-Match: \"\(queued.version)\"\r\n", queued.version), ("", queued.version + 1)] {
         let connection = try RawConnection(port: server.port)
         defer { connection.close() }
-        await connection.send("GET \(path)?wait=60 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(fields)\r\n")
+        await connection.send("GET \(path)?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(fields)\r\n")
         server.engine.release()
         let answer = try #require(RawAnswer(try await connection.receiveAll()))
         #expect(try answer.decode(Job.self).version > version)

@@ -41,6 +41,34 @@ import Testing
     }
   }
 
+  @Test func listsComeInParts() async throws {
+    try await TestServer.run { server in
+      let id = try await server.succeededJob().id
+      var layers: [String] = []
+      var query = "?limit=1"
+      while true {
+        let page = try await server.send("GET", "/v1/jobs/\(id)/layers" + query).decode(APIList<LayerRecord>.self)
+        layers += page.data.map(\.name)
+        #expect(page.lastId == layers.last)
+        guard page.hasMore, let last = page.lastId else { break }
+        query = "?limit=1&after=\(last)"
+      }
+      #expect(layers == FakeEngine.layers.map(\.name))
+      var attempts: [AttemptRecord] = []
+      query = "?limit=3"
+      while true {
+        let page = try await server.send("GET", "/v1/jobs/\(id)/attempts" + query).decode(APIList<AttemptRecord>.self)
+        attempts += page.data
+        guard page.hasMore, let last = page.lastId else { break }
+        query = "?limit=3&after=\(last)"
+      }
+      #expect(attempts.map(\.number) == [1, 2, 1, 2])
+      #expect(attempts.map(\.layer) == FakeEngine.layers.flatMap { [$0.name, $0.name] })
+      let none = try await server.send("GET", "/v1/jobs/\(id)/layers?after=nothing").decode(APIList<LayerRecord>.self)
+      #expect(none.data.isEmpty && !none.hasMore)
+    }
+  }
+
   @Test(arguments: ["nothing", "model.layers.0", "..", "%2E%2E", "model%2Flayers", "%00", "%FF", "'%20OR%20'1'='1"])
   func anUnknownLayerIsNotFound(name: String) async throws {
     try await TestServer.run { server in

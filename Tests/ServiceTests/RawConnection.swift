@@ -6,9 +6,11 @@ struct RawConnection: Sendable {
 
   enum Failure: Error { case connect(Int32), silence }
 
-  init(port: Int) throws {
+  /// - Parameter receiveBuffer: Bytes that the system may hold for the connection; nil: as many as it likes.
+  init(port: Int, receiveBuffer: Int32? = nil) throws {
     socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    if var receiveBuffer { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size)) }
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var address = sockaddr_in()
@@ -23,6 +25,9 @@ struct RawConnection: Sendable {
 
   func close() { Foundation.close(socket) }
 
+  /// Tells the server that nothing more comes.
+  func endInput() { shutdown(socket, Int32(SHUT_WR)) }
+
   /// - Returns: How many bytes the server took before it closed the connection.
   @discardableResult
   func send(_ data: Data) async -> Int {
@@ -36,6 +41,21 @@ struct RawConnection: Sendable {
       }
       return sent
     }
+  }
+
+  /// Sends and receives everything, without a thread of its own.
+  func exchange(_ data: Data) -> Data {
+    data.withUnsafeBytes { bytes in
+      var sent = 0
+      while sent < bytes.count {
+        let count = Foundation.send(socket, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+        guard count > 0 else { break }
+        sent += count
+      }
+    }
+    var (answer, buffer) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
+    while case let count = recv(socket, &buffer, buffer.count, 0), count > 0 { answer += buffer[..<count] }
+    return answer
   }
 
   func send(_ text: String) async { await send(Data(text.utf8)) }
@@ -66,7 +86,7 @@ struct RawConnection: Sendable {
 }
 
 /// An HTTP answer as it came over the wire.
-struct RawAnswer {
+struct RawAnswer: Sendable {
   let status: Int
   /// Names in lower case.
   let headers: [String: String]

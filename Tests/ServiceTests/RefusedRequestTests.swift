@@ -12,10 +12,12 @@ import Testing
     let code: Problem.Code
     var testDescription: String { "\(line) \(body.prefix(40))" }
 
-    var request: String { "\(line) HTTP/1.1\r\nHost: x\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)" }
+    var request: String {
+      "\(line) HTTP/1.1\r\nHost: localhost\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
   }
 
-  private static let smuggled = "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+  private static let smuggled = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 
   private static let cases = [
     Case(line: "POST /nowhere", body: smuggled, status: 404, code: .routeNotFound),
@@ -43,7 +45,7 @@ import Testing
       for test in Self.cases {
         let connection = try RawConnection(port: server.port)
         defer { connection.close() }
-        await connection.send(test.request + "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await connection.send(test.request + "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         let first = try #require(RawAnswer(try await connection.receiveAll()), "\(test.testDescription)")
         #expect(first.status == test.status, "\(test.testDescription)")
         let length = try #require(first.headers["content-length"].flatMap { Int($0) }, "\(test.testDescription)")

@@ -39,6 +39,24 @@ import Testing
     #expect(try files(name).model.path == folder.url.appending(path: path).path)
   }
 
+  /// What is copied from a model's folder ends up in a checkpoint that everybody may fetch.
+  @Test(arguments: [
+    ("chat_template.jinja", "/etc/passwd", false), ("model.safetensors", "../../outside/j.safetensors", false),
+    ("vocab.json", "../../one-more/c/config.json", false), ("tokenizer.json", "../a/config.json", true),
+    ("merges.txt", "../../two/b/config.json", true), ("extra", "nowhere", true),
+  ])
+  func aModelMayLinkWithinTheRootsOnly(entry: String, target: String, isFine: Bool) throws {
+    try folder.write("one/linking/config.json")
+    try folder.link("one/linking/\(entry)", to: target)
+    if isFine {
+      #expect(try files("linking").model.lastPathComponent == "linking")
+      return
+    }
+    let problem = #expect(throws: Problem.self) { try files("linking") }
+    #expect(problem?.code == .invalidModel)
+    #expect(problem?.detail.contains("\"\(entry)\" of the model \"linking\" is a link that leaves the root folders") == true)
+  }
+
   @Test func aDatasetIsAFileOfItsName() throws {
     #expect(try files("a", calibration: "text").calibration?.path == folder.url.appending(path: "data/text.jsonl").path)
     #expect(try files("a").calibration == nil)

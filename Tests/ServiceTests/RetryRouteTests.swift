@@ -51,7 +51,7 @@ import Testing
         defer { connection.close() }
         let length = body.map { "Content-Length: \($0.count)\r\n" } ?? ""
         let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
-        await connection.send("POST /v1/jobs/\(failed.id)/retry HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(fields)\(length)\r\n")
+        await connection.send("POST /v1/jobs/\(failed.id)/retry HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(fields)\(length)\r\n")
         if let body { await connection.send(body) }
         if headers["Transfer-Encoding"] != nil { await connection.send("0\r\n\r\n") }
         let answer = try #require(RawAnswer(try await connection.receiveAll()))

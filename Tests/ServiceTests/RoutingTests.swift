@@ -34,7 +34,7 @@ import Testing
       let id = JobID()
       let cases: [(method: String, path: String, allow: String)] = [
         ("PUT", "/v1/jobs", "POST, GET, HEAD"),
-        ("DELETE", "/v1/jobs/\(id)", "GET, HEAD"),
+        ("PUT", "/v1/jobs/\(id)", "GET, HEAD, DELETE"),
         ("PATCH", "/v1/jobs/\(id)/layers", "GET, HEAD"),
         ("POST", "/v1/jobs/\(id)/layers/x", "GET, HEAD"),
         ("POST", "/v1/jobs/\(id)/attempts", "GET, HEAD"),
@@ -62,7 +62,8 @@ import Testing
     try await TestServer.run { server in
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
-      await connection.send("HEAD \(path) HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+      await connection.send(
+        "HEAD \(path) HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       let head = try #require(RawAnswer(try await connection.receiveAll()))
       #expect(head.headers["content-length"] != nil)
       let next = try #require(RawAnswer(head.body))
@@ -94,7 +95,9 @@ import Testing
         ("/v1/jobs?limit=1&limit=2", "limit"), ("/v1/jobs?status=done", "status"), ("/v1/jobs?status=", "status"),
         ("/v1/jobs?after=x", "after"), ("/v1/jobs?page=2", "page"), ("/v1/jobs/\(id)?wait=61", "wait"), ("/v1/jobs/\(id)?wait=-1", "wait"),
         ("/v1/jobs/\(id)?wait=1.5", "wait"), ("/v1/jobs/\(id)?wiat=1", "wiat"), ("/v1/jobs/\(id)/events?after=-1", "after"),
-        ("/v1/jobs/\(id)/events?limit=0", "limit"), ("/v1/jobs/\(id)/layers?limit=1", "limit"),
+        ("/v1/jobs/\(id)/events?limit=0", "limit"), ("/v1/jobs/\(id)/layers?limit=10001", "limit"),
+        ("/v1/jobs/\(id)/attempts?limit=0", "limit"), ("/v1/jobs/\(id)/attempts?after=x", "after"),
+        ("/v1/jobs/\(id)/layers?page=1", "page"),
         ("/v1/jobs/\(id)/layers/x?a=b", "a"), ("/v1/jobs/\(id)/attempts?layers=x", "layers"), ("/v1/jobs/\(id)/artifacts?x", "x"),
       ]
       for (path, name) in cases {
@@ -117,10 +120,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-    "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-    "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n",
-    "GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + String(repeating: "a", count: 1 << 20) + "\r\n\r\n",
+    "GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+    "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + String(repeating: "a", count: 1 << 20) + "\r\n\r\n",
   ])
   func brokenRequestsDontHurtTheNextOne(request: String) async throws {
     try await TestServer.run { server in

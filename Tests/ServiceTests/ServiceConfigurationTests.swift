@@ -22,8 +22,16 @@ import Testing
   @Test func defaultsAreAsDocumented() async throws {
     let configuration = try await read(minimal)
     #expect(configuration.listen == "127.0.0.1:8790")
-    #expect(configuration.maxBodyBytes == 8 << 20)
-    #expect(configuration.idleTimeout == .seconds(60))
+    #expect(configuration.limits == HTTPLimits())
+    #expect(configuration.limits.headerBytes == 32 << 10)
+    #expect(configuration.limits.bodyBytes == 8 << 20)
+    #expect(configuration.limits.connections == 2048)
+    #expect(configuration.limits.idleTimeout == .seconds(60))
+    #expect(configuration.limits.uploadBytesPerSecond == 1024)
+    #expect(configuration.limits.downloadBytesPerSecond == 1024)
+    #expect(configuration.tokens.isEmpty)
+    #expect(configuration.failuresPerMinute == 10)
+    #expect(configuration.maxQueuedJobs == 1000)
     #expect(configuration.dataFolder.path == "/home/someone/.local/share/gptqd")
     #expect(configuration.modelRoots.map(\.path) == ["/home/someone/.local/share/gptqd/models"])
     #expect(configuration.datasetRoots.map(\.path) == ["/home/someone/.local/share/gptqd/datasets"])
@@ -54,7 +62,11 @@ import Testing
   @Test func theFileIsRead() async throws {
     let configuration = try await read(
       """
-      http: {listen: "[::1]:80", max_body_bytes: 4096, idle_timeout_seconds: 5}
+      http:
+        {listen: "[::1]:80", max_body_bytes: 4096, idle_timeout_seconds: 5, max_header_bytes: 2048, max_connections: 7,
+         min_upload_bytes_per_second: 0, min_download_bytes_per_second: 1}
+      auth: {failures_per_minute: 3}
+      jobs: {max_queued: 9}
       data: {folder: /srv/gptqd}
       models:
         roots: [/models/a, "/models/b c"]
@@ -68,8 +80,14 @@ import Testing
     #expect(configuration.host == "::1")
     #expect(configuration.port == 80)
     #expect(configuration.listen == "[::1]:80")
-    #expect(configuration.maxBodyBytes == 4096)
-    #expect(configuration.idleTimeout == .seconds(5))
+    #expect(configuration.limits.bodyBytes == 4096)
+    #expect(configuration.limits.idleTimeout == .seconds(5))
+    #expect(configuration.limits.headerBytes == 2048)
+    #expect(configuration.limits.connections == 7)
+    #expect(configuration.limits.uploadBytesPerSecond == 0)
+    #expect(configuration.limits.downloadBytesPerSecond == 1)
+    #expect(configuration.failuresPerMinute == 3)
+    #expect(configuration.maxQueuedJobs == 9)
     #expect(configuration.dataFolder.path == "/srv/gptqd")
     #expect(configuration.modelRoots.map(\.path) == ["/models/a", "/models/b c"])
     #expect(configuration.datasetRoots.map(\.path) == ["/data/a", "/data/b"])
@@ -105,18 +123,21 @@ import Testing
   @Test(arguments: [
     "0.0.0.0:8790", "[::]:8790", "192.168.1.1:80", "example.org:80", "127.evil.example:80", "127.0.0.1.example:80", "127.1:80",
   ])
-  func otherAddressesNeedToBeAllowed(listen: String) async throws {
+  func otherAddressesNeedTokens(listen: String) async throws {
     let error = await #expect(throws: ConfigurationError.self) { try await read(minimal, ["GPTQD_HTTP_LISTEN": listen]) }
     #expect(error == .remoteWithoutAuthentication(listen: listen))
-    #expect(error?.description.contains("http.allow_remote") == true)
-    let allowed = try await read("http: {allow_remote: true}", ["GPTQD_HTTP_LISTEN": listen])
+    #expect(error?.description.contains("gptqd token new") == true)
+    let token = "me:read:" + String(repeating: "0", count: 64)
+    let allowed = try await read("auth: {tokens: \"\(token)\"}", ["GPTQD_HTTP_LISTEN": listen])
     #expect(allowed.listen == listen)
   }
 
   @Test(arguments: [
     ("http.listen", "8790"), ("http.listen", "localhost"), ("http.listen", ":80"), ("http.listen", "localhost:"), ("http.listen", "a:b"),
     ("http.listen", "localhost:65536"), ("http.listen", "localhost:-1"), ("http.listen", "localhost:+80"), ("http.listen", "::1:80"),
-    ("http.listen", "[]:80"), ("http.allow_remote", "yes"), ("http.max_body_bytes", "8M"), ("http.max_body_bytes", "0"),
+    ("http.listen", "[]:80"), ("http.max_header_bytes", "1000"), ("http.max_connections", "0"),
+    ("http.min_upload_bytes_per_second", "-1"), ("http.min_download_bytes_per_second", "fast"), ("auth.failures_per_minute", "0"),
+    ("jobs.max_queued", "0"), ("http.max_body_bytes", "8M"), ("http.max_body_bytes", "0"),
     ("http.max_body_bytes", "99999999999999999999"), ("http.idle_timeout_seconds", "0"), ("compute.threads", "-1"),
     ("compute.threads", "1.5"), ("compute.workers", "0"), ("compute.workers", "many"), ("compute.memory_limit", "8GB"),
     ("compute.memory_limit", "-1"), ("compute.memory_limit", "GiB"),
@@ -162,6 +183,8 @@ import Testing
     ("compute: {threads: ~}", "compute.threads"),
     ("data: {folder: null}", "data.folder"),
     ("data: {folder: \"a\\0b\"}", "data.folder"),
+    ("auth: {tokens: {a: b}}", "auth.tokens must be a single value"),
+    ("auth: {tokens: [[a]]}", "auth.tokens must be a list of tokens"),
     ("models: {roots: [[a]]}", "models.roots must be a list of folders"),
     ("models: {roots: [{a: b}]}", "models.roots must be a list of folders"),
     ("compute: {threads: &t 1, workers: *t}", "anchor &t"),

@@ -154,7 +154,8 @@ import Testing
     try await TestServer.run { server in
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
-      await connection.send("POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n{")
+      await connection.send(
+        "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 52428800\r\n\r\n{")
       let answer = try #require(RawAnswer(try await connection.receiveAll()))
       #expect(answer.status == 413)
       #expect(answer.headers["connection"] == "close")
@@ -178,7 +179,7 @@ import Testing
     try await TestServer.run { server in
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
-      await connection.send("POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+      await connection.send("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
       let chunk = Data("100000\r\n".utf8) + Data(repeating: UInt8(ascii: " "), count: 1 << 20) + Data("\r\n".utf8)
       var taken = chunk.count
       while taken == chunk.count { taken = await connection.send(chunk) }

@@ -11,6 +11,8 @@ struct TestServer: Sendable {
   let port: Int
   let folder: TemporaryFolder
   let engine: FakeEngine
+  /// Such as "GET /v1/jobs/:id".
+  let endpoints: [String]
   /// Asks the daemon to stop, as SIGTERM does.
   let stop: @Sendable () -> Void
   /// Returns when the daemon has stopped.
@@ -18,19 +20,27 @@ struct TestServer: Sendable {
 
   /// Runs `body` with a daemon that is stopped afterwards.
   ///
-  /// - Parameter settings: Of the environment, besides those for folders and address.
-  static func run(_ settings: [String: String] = [:], _ body: (TestServer) async throws -> Void) async throws {
-    let folder = try TemporaryFolder()
+  /// - Parameters:
+  ///   - settings: Of the environment, besides those for folders and address.
+  ///   - folder: nil: a new one.
+  ///   - configure: Changes what has no setting.
+  static func run(
+    _ settings: [String: String] = [:], in folder: TemporaryFolder? = nil, configure: (inout ServiceConfiguration) -> Void = { _ in },
+    _ body: (TestServer) async throws -> Void
+  ) async throws {
+    let folder = try folder ?? TemporaryFolder()
     for model in ["quick", "held", "stubborn", "unlucky", "broken", "unplannable"] {
       try folder.write("models/\(model)/config.json", Data("{}".utf8))
     }
     try folder.write("models/failure.safetensors")
     try folder.write("datasets/text.jsonl")
     let engine = FakeEngine()
-    let configuration = try await configuration(in: folder, settings)
+    var configuration = try await configuration(in: folder, settings)
+    configure(&configuration)
+    let settled = configuration
     try await testGracefulShutdown { trigger in
       let daemon = try Daemon(
-        configuration, planner: engine, work: engine.work, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        settled, planner: engine, work: engine.work, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       let (urls, found) = AsyncStream.makeStream(of: String.self)
       let running = Task {
         defer { found.finish() }
@@ -43,7 +53,8 @@ struct TestServer: Sendable {
       }
       guard let url, let port = url.split(separator: ":").last.flatMap({ Int($0) }) else { return try await running.value }
       let server = TestServer(
-        port: port, folder: folder, engine: engine, stop: { trigger.triggerGracefulShutdown() }, stopped: { try await running.value })
+        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, stop: { trigger.triggerGracefulShutdown() },
+        stopped: { try await running.value })
       try await body(server)
       for _ in 0..<8 { engine.release() }
       server.stop()
@@ -65,10 +76,11 @@ struct TestServer: Sendable {
   func send(_ method: String, _ path: String, _ headers: [String: String] = [:], body: Data? = nil) async throws -> RawAnswer {
     var headers = headers
     if let body { headers["Content-Length"] = headers["Content-Length"] ?? "\(body.count)" }
+    let host = headers["Host"] == nil ? "Host: localhost\r\n" : ""
     let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
     let connection = try RawConnection(port: port)
     defer { connection.close() }
-    await connection.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(fields)\r\n")
+    await connection.send("\(method) \(path) HTTP/1.1\r\n\(host)Connection: close\r\n\(fields)\r\n")
     if let body { await connection.send(body) }
     return try #require(RawAnswer(try await connection.receiveAll()))
   }

@@ -19,6 +19,27 @@ import gptqctl
       #"{"object":"list","data":[\#(jobs.joined(separator: ","))],"has_more":\#(page.last != ids[0]),"last_id":"\#(page.last ?? "")"}"#)
   }
 
+  @Test("All parts of a list are asked for, and shown as they come")
+  func all() async throws {
+    let server = try LocalServer(Self.page)
+    var shown = 0
+    let jobs = try await APIClient(url: server.url, token: nil).all(Job.self, "/v1/jobs?status=queued") { _ in shown += 1 }
+    #expect(jobs.map(\.id.text) == Self.ids.reversed())
+    #expect(shown == 2)
+    #expect(server.requests.map(\.target) == ["/v1/jobs?status=queued", "/v1/jobs?status=queued&after=\(Self.ids[2])"])
+  }
+
+  @Test(
+    "What the server says about tokens is what is printed",
+    arguments: [(401, Problem.Code.unauthorized), (403, .forbidden), (429, .tooManyRequests)])
+  func tokens(status: Int, code: Problem.Code) async throws {
+    let body = try APICoding.encode(Problem(code, status: status, title: "The request needs a token", detail: "set GPTQD_TOKEN"))
+    let server = try LocalServer { _ in .init(status: status, body: body) }
+    let error = await #expect(throws: ClientError.self) { try await APIClient(url: server.url, token: nil).send("GET", "/v1/jobs") }
+    #expect(error?.description == "The request needs a token: set GPTQD_TOKEN")
+    #expect(error?.exitStatus == 3)
+  }
+
   @Test(
     "Paths go below the address",
     arguments: [("", "/v1/jobs"), ("/", "/v1/jobs"), ("//", "/v1/jobs"), ("/below", "/below/v1/jobs"), ("/a/b/", "/a/b/v1/jobs")])

@@ -4,6 +4,8 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
   case notYAML(file: String, reason: String)
   case unknownKey(String, file: String, known: [String])
   case invalidValue(key: String, value: String, expected: String)
+  /// An entry of `auth.tokens`, counted from 1; its name where it has a proper one. No more of it: the rest may be a secret.
+  case invalidToken(entry: Int, name: String?, reason: String)
   case remoteWithoutAuthentication(listen: String)
   case cannotListen(listen: String, reason: String)
 
@@ -14,9 +16,11 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case .unknownKey(let key, let file, let known):
       "the configuration file \(file) has the unknown key \(key); known are \(known.joined(separator: ", "))"
     case .invalidValue(let key, let value, let expected): "the configuration key \(key) must be \(expected), is \"\(value)\""
+    case .invalidToken(let entry, let name, let reason):
+      "entry \(entry) of the configuration key auth.tokens\(name.map { ", named \($0)," } ?? "") \(reason)"
     case .remoteWithoutAuthentication(let listen):
-      "http.listen \(listen) is reachable from other machines, and requests are not authenticated; "
-        + "listen on a loopback address, or set http.allow_remote to true if the network is trusted"
+      "http.listen \(listen) is reachable from other machines, but auth.tokens is empty; make a token with \"gptqd token new NAME\" "
+        + "and put the line that it prints into auth.tokens, or listen on a loopback address"
     case .cannotListen(let listen, let reason):
       "http.listen \(listen) can't be listened on: \(reason); choose another address or port (port 0: any that is free)"
     }

@@ -1,17 +1,35 @@
 /// The keys of the configuration; each is also an environment variable, `http.listen` → `GPTQD_HTTP_LISTEN`.
 package enum ConfigurationKey: String, CaseIterable {
   case listen = "http.listen"
-  case allowRemote = "http.allow_remote"
+  case maxHeaderBytes = "http.max_header_bytes"
   case maxBodyBytes = "http.max_body_bytes"
+  case maxConnections = "http.max_connections"
   case idleTimeoutSeconds = "http.idle_timeout_seconds"
+  case minUploadBytesPerSecond = "http.min_upload_bytes_per_second"
+  case minDownloadBytesPerSecond = "http.min_download_bytes_per_second"
+  case tokens = "auth.tokens"
+  case failuresPerMinute = "auth.failures_per_minute"
   case dataFolder = "data.folder"
   case modelRoots = "models.roots"
   case datasetRoots = "datasets.roots"
   case threads = "compute.threads"
   case workers = "compute.workers"
   case memoryLimit = "compute.memory_limit"
+  case maxQueuedJobs = "jobs.max_queued"
   case maxShardBytes = "artifact.max_shard_bytes"
+  case verifyHours = "artifact.verify_hours"
+  case retentionDays = "retention.days"
+  case maxDataBytes = "retention.max_data_bytes"
   case graceSeconds = "shutdown.grace_seconds"
   case logLevel = "log.level"
   case logFormat = "log.format"
+
+  /// What a list of values holds, for keys that take one; nil: a single value.
+  var listContent: String? {
+    switch self {
+    case .modelRoots, .datasetRoots: "folders"
+    case .tokens: "tokens, each NAME:SCOPE:SHA256"
+    default: nil
+    }
+  }
 }

@@ -17,7 +17,7 @@ struct ConfigurationValues {
       do {
         providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
       } catch {
-        throw ConfigurationError.notYAML(file: file, reason: "\(error)")
+        throw ConfigurationError.notYAML(file: file, reason: Self.redacted("\(error)"))
       }
     }
     reader = ConfigReader(providers: providers)
@@ -43,13 +43,16 @@ struct ConfigurationValues {
       parser = try Yams.Parser(yaml: text)
       node = try parser.singleRoot()
     } catch {
-      throw .notYAML(file: file, reason: "\(error)")
+      throw .notYAML(file: file, reason: redacted("\(error)"))
     }
     guard let node else { throw .notYAML(file: file, reason: "it is empty; a file with only comments needs at least one key") }
     // The nodes' anchors live as long as the parser.
     defer { withExtendedLifetime(parser) {} }
     try checkKeys(node, prefix: [], file: file)
   }
+
+  /// Yams shows the lines around an error, and those may have tokens.
+  private static func redacted(_ text: String) -> String { text.replacing(/[0-9A-Za-z_-]{32,}/, with: "…") }
 
   private static func checkKeys(_ node: Node, prefix: [String], file: String) throws(ConfigurationError) {
     let known = ConfigurationKey.allCases.map(\.rawValue)
@@ -70,8 +73,9 @@ struct ConfigurationValues {
     guard known.contains(key) else { throw .unknownKey(key, file: file, known: known) }
     switch node {
     case .sequence(let elements):
-      guard key.hasSuffix(".roots"), elements.allSatisfy({ $0.scalar != nil && $0.anchor == nil }) else {
-        throw .invalidValue(key: key, value: "a list", expected: key.hasSuffix(".roots") ? "a list of folders" : "a single value")
+      let expected = ConfigurationKey(rawValue: key)?.listContent.map { "a list of \($0)" }
+      guard expected != nil, elements.allSatisfy({ $0.scalar != nil && $0.anchor == nil }) else {
+        throw .invalidValue(key: key, value: "a list", expected: expected ?? "a single value")
       }
     case .scalar(let scalar):
       if node.null != nil, !scalar.string.isEmpty {
@@ -108,10 +112,6 @@ struct ConfigurationValues {
     }
   }
 
-  func bool(_ key: ConfigurationKey) throws(ConfigurationError) -> Bool? {
-    try value(key, expected: "true or false") { Bool($0.lowercased()) }
-  }
-
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ key: ConfigurationKey, of type: Choice.Type
   ) throws(ConfigurationError) -> Choice? where Choice.RawValue == String {
@@ -123,10 +123,30 @@ struct ConfigurationValues {
     return try Self.folder(path, key)
   }
 
-  /// A list, or names with commas between.
-  func folders(_ key: ConfigurationKey) throws(ConfigurationError) -> [URL]? {
+  /// A list, or values with commas between.
+  func list(_ key: ConfigurationKey) -> [String] {
     let texts = reader.stringArray(forKey: ConfigKey(key.rawValue)) ?? string(key).map { [$0] } ?? []
-    let paths = texts.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    return texts.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+  }
+
+  func tokens() throws(ConfigurationError) -> [AccessToken] {
+    var tokens: [AccessToken] = []
+    for (position, text) in list(.tokens).enumerated() {
+      let token = try AccessToken(parsing: text, entry: position + 1)
+      guard !tokens.contains(where: { $0.name == token.name }) else {
+        throw .invalidToken(entry: position + 1, name: token.name, reason: "has the name of an earlier one; each needs its own")
+      }
+      guard !tokens.contains(where: { $0.hash == token.hash }) else {
+        throw .invalidToken(entry: position + 1, name: token.name, reason: "is the same token as an earlier one; remove one of them")
+      }
+      tokens.append(token)
+    }
+    return tokens
+  }
+
+  /// As `list`.
+  func folders(_ key: ConfigurationKey) throws(ConfigurationError) -> [URL]? {
+    let paths = list(key)
     guard !paths.isEmpty else { return nil }
     var folders: [URL] = []
     for path in paths { folders.append(try Self.folder(path, key)) }

@@ -7,9 +7,13 @@ public struct ServiceConfiguration: Sendable, Hashable {
   /// Address and port; port 0 lets the system choose.
   public var host = "127.0.0.1"
   public var port = 8790
-  /// Bytes of a JSON request body.
-  public var maxBodyBytes = 8 << 20
-  public var idleTimeout = Duration.seconds(60)
+  public var limits = HTTPLimits()
+  /// Who may do what; none: everybody who can reach a loopback address.
+  public var tokens: [AccessToken] = []
+  /// Requests a minute without a right token, after which an address is told to wait.
+  public var failuresPerMinute = 10
+  /// Jobs that may wait for a worker.
+  public var maxQueuedJobs = 1000
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
@@ -21,6 +25,12 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var memoryLimit = 0
   /// Most bytes of tensors in a file of an artifact.
   public var maxShardBytes = 4 << 30
+  /// Between two rounds that hash all artifacts.
+  public var verifyInterval = Duration.seconds(24 * 3600)
+  /// After which jobs that ended are deleted; nil: never.
+  public var retentionAge: Duration?
+  /// Of the data folder, above which jobs that ended are deleted; nil: any.
+  public var maxDataBytes: Int?
   public var gracePeriod = Duration.seconds(30)
   public var logLevel = Logger.Level.info
   public var logFormat = LogFormat.text
@@ -39,17 +49,22 @@ public struct ServiceConfiguration: Sendable, Hashable {
     dataFolder = try values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
     modelRoots = try values.folders(.modelRoots) ?? [dataFolder.appending(component: "models")]
     datasetRoots = try values.folders(.datasetRoots) ?? [dataFolder.appending(component: "datasets")]
-    maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...(1 << 30)) ?? maxBodyBytes
-    idleTimeout = try values.integer(.idleTimeoutSeconds, in: 1...86_400).map { .seconds($0) } ?? idleTimeout
+    limits = try HTTPLimits(values)
+    tokens = try values.tokens()
+    failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
+    maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit
     maxShardBytes = try values.integer(.maxShardBytes, in: (1 << 20)...(1 << 40)) ?? maxShardBytes
+    verifyInterval = try values.integer(.verifyHours, in: 1...8760).map { .seconds($0 * 3600) } ?? verifyInterval
+    retentionAge = try values.integer(.retentionDays, in: 0...36_500).flatMap { $0 > 0 ? .seconds($0 * 86_400) : nil }
+    maxDataBytes = try values.bytes(.maxDataBytes).flatMap { $0 > 0 ? $0 : nil }
     gracePeriod = try values.integer(.graceSeconds, in: 0...86_400).map { .seconds($0) } ?? gracePeriod
     logLevel = try values.choice(.logLevel, of: Logger.Level.self) ?? logLevel
     logFormat = try values.choice(.logFormat, of: LogFormat.self) ?? logFormat
     if let listen = values.string(.listen) { (host, port) = try Self.address(listen) }
-    guard try values.bool(.allowRemote) ?? false || Self.isLoopback(host) else {
+    guard !tokens.isEmpty || LoopbackName.isLoopback(host) else {
       throw ConfigurationError.remoteWithoutAuthentication(listen: listen)
     }
   }
@@ -77,10 +92,5 @@ public struct ServiceConfiguration: Sendable, Hashable {
     }
     guard !host.isEmpty else { throw invalid }
     return (String(host), Int(port))
-  }
-
-  private static func isLoopback(_ host: String) -> Bool {
-    let octets = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-    return host == "localhost" || host == "::1" || octets.count == 4 && octets[0] == 127 && !octets.contains(nil)
   }
 }

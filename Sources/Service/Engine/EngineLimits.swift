@@ -13,7 +13,12 @@ public struct EngineLimits: Sendable, Hashable {
     let cores = configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     self.cores = max(1, cores / workers)
     // The rest is for the daemon, the page cache of checkpoints, and everybody else.
-    memory = (configuration.memoryLimit > 0 ? configuration.memoryLimit : Self.machineMemory / 4 * 3) / workers
+    memory = Self.memory(of: configuration) / workers
+  }
+
+  /// What the daemon may have resident in all.
+  static func memory(of configuration: ServiceConfiguration) -> Int {
+    configuration.memoryLimit > 0 ? configuration.memoryLimit : machineMemory / 4 * 3
   }
 
   /// Of the machine, or of the control group that the daemon runs in.

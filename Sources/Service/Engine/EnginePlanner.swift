@@ -102,11 +102,11 @@ public struct EnginePlanner: JobPlanner {
   }
 
   /// What will work and surprise whoever serves the result.
-  private static func warnings(_ quantizer: ModelQuantizer) -> [String] {
+  static func warnings(_ quantizer: ModelQuantizer) -> [String] {
     warnings(quantizer.plan) + ServingPreflight(quantizer.configuration, quantizer.plan).warnings
   }
 
-  private static func warnings(_ plan: QuantizationPlan) -> [String] {
+  static func warnings(_ plan: QuantizationPlan) -> [String] {
     plan.idleRules.map { "the pattern \"\($0.pattern)\" of dynamic has no effect: it matches no module that another doesn't match first" }
   }
 }

@@ -16,8 +16,8 @@ struct EngineRun {
   let rules: [ModuleRule]
   let warnings: WarningLog
   let blocks: BlockFiles
-  /// Fingerprint of what finished blocks depend on.
-  let source: String
+  /// What finished blocks depend on.
+  let source: BlockSource
   private let cancellation: CancellationFlag
   private let start = ContinuousClock.now
   /// Fingerprints of the model's files and of the calibration data.
@@ -29,25 +29,34 @@ struct EngineRun {
     rules = job.request.quantization.dynamic.map(ModuleRule.init)
     warnings = WarningLog(job.warnings, journal: journal)
     try journal.stage(.preparing)
-    let model = SourceFingerprint.files(files.model)
-    let calibration = SourceFingerprint.calibration(job.request.calibration, file: files.calibration)
-    source = try SourceFingerprint.blocks(model: model, calibration: calibration, job.request.quantization)
-    fingerprints = (model, calibration)
-    try? FileManager.default.removeItem(at: folders.work.appending(component: Self.stagingName))
-    blocks = try BlockFiles(in: folders.work.appending(component: Self.blocksName))
+    source = try SourceFingerprint.blocks(job.request, files)
+    fingerprints = (SourceFingerprint.model(files.model), SourceFingerprint.calibration(job.request.calibration, file: files.calibration))
+    folders.removeUnfinished()
+    blocks = try BlockFiles(in: folders.blocks)
   }
 
-  private static let stagingName = "artifact"
-  /// Folder of finished blocks in the work folder.
-  static let blocksName = "blocks"
+  /// How many blocks an earlier start finished. Tells the owner why others that are there don't count.
+  func finishedBlocks() throws -> Int {
+    let survey = blocks.survey(source: source)
+    if let rejection = survey.rejection {
+      try warnings.note("the job went on from block \(survey.count), not from where it was: \(rejection)")
+    }
+    return survey.count
+  }
 
   /// Where the artifact is put together.
-  var staging: URL { folders.work.appending(component: Self.stagingName) }
+  var staging: URL { folders.staging }
 
   func observer(_ progress: ProgressMeter, _ plan: QuantizationPlan) -> JournalObserver {
     JournalObserver(
       journal: journal, cancellation: cancellation, jobAttempt: job.attempt, request: job.request, plan: plan, fingerprints: fingerprints,
       progress: progress, warnings: warnings)
+  }
+
+  /// Stores what cured layers of finished blocks, however the work ends.
+  func rememberingCures(_ observer: JournalObserver, _ work: () throws -> JobOutcome) throws -> JobOutcome {
+    defer { try? observer.rememberCures(of: blocks.survey(source: source).outcomes) }
+    return try work()
   }
 
   /// The request as the report shows it.
@@ -58,6 +67,12 @@ struct EngineRun {
     let text = report.json.serialized(indent: 2) + "\n"
     try DurableFile.write(Data(text.utf8), to: staging.appending(component: "report.json"))
     try journal.stage(.publishing)
+    guard try SourceFingerprint.blocks(job.request, files) == source else {
+      throw Job.Failure(
+        code: "source_changed",
+        detail: "the model or the dataset was changed while the job ran, so its result is of neither the old nor the new",
+        advice: "Retry the job; it begins with its first block.")
+    }
     let manifest = try publish(observer)
     let degraded = report.outcomes.compactMap { outcome in
       outcome.degradedBy.map {
@@ -76,12 +91,10 @@ struct EngineRun {
     let digest = try ArtifactDigest(of: staging, checkCancellation: observer.checkCancellation)
     try DurableFile.syncFolder(staging)
     try observer.checkCancellation()
-    try? FileManager.default.removeItem(at: folders.artifact)
-    try FileManager.default.createDirectory(at: folders.artifact.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try FileManager.default.moveItem(at: staging, to: folders.artifact)
-    try DurableFile.syncFolder(folders.artifact.deletingLastPathComponent())
+    // A folder that is there already is never replaced: rename fails.
+    try DurableFile.move(staging, to: folders.artifact)
     return ArtifactManifest(
       repo: "jobs/\(job.id)", revision: digest.revision,
-      files: digest.files.map { .init(path: $0.path, size: $0.size, sha256: $0.sha256) })
+      files: digest.files.map { .init(path: $0.path, size: $0.digest.size, sha256: $0.digest.sha256) })
   }
 }

@@ -23,7 +23,7 @@ public struct EngineWork: Sendable {
   @Sendable public func run(
     _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
   ) throws -> JobOutcome {
-    defer { removeUnlessUseful(folders.work) }
+    defer { folders.removeUnfinished() }
     do {
       let run = try EngineRun(job, files: files, folders: folders, cancellation: cancellation, journal: journal)
       let outcome =
@@ -37,24 +37,10 @@ public struct EngineWork: Sendable {
       throw CancellationError()
     } catch {
       guard let failure = Job.Failure(explaining: error) else { throw error }
-      if let layer = failure.layer { try journal.failed(layer) }
+      if failure.code == "insufficient_storage" { BlockFiles.removeHiddenStates(in: folders.blocks) }
+      // Of a full disk the job's own end will tell.
+      if let layer = failure.layer { try? journal.failed(layer) }
       throw failure
-    }
-  }
-
-  /// Keeps finished blocks, and nothing else.
-  private func removeUnlessUseful(_ work: URL) {
-    let blocks = work.appending(component: EngineRun.blocksName)
-    func entries(_ folder: URL) -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] }
-    for name in entries(blocks) where !name.hasSuffix(".safetensors") {
-      try? FileManager.default.removeItem(at: blocks.appending(component: name))
-    }
-    guard !entries(blocks).isEmpty else {
-      try? FileManager.default.removeItem(at: work)
-      return
-    }
-    for name in entries(work) where name != EngineRun.blocksName {
-      try? FileManager.default.removeItem(at: work.appending(component: name))
     }
   }
 }

@@ -1,5 +1,7 @@
 import Checkpoint
+import Foundation
 import JobModel
+import JobStore
 import Quantization
 import Tokenization
 import Transformer
@@ -15,10 +17,53 @@ extension Job.Failure {
       self.init(code: "invalid_tokenizer", detail: error.description, advice: "Check the model's tokenizer.json.")
     case let error as ModelError:
       self.init(code: "invalid_model", detail: error.description)
-    case let error as CheckpointError:
-      self.init(code: "invalid_model", detail: error.description)
+    case let error as CheckpointError: self.init(error)
+    case let error as JobStoreError: self.init(error)
     case let error as Job.Failure: self = error
+    default:
+      guard let code = error.posixCode else { return nil }
+      self.init(code)
+    }
+  }
+
+  private init(_ error: CheckpointError) {
+    switch error {
+    case .diskFull: self.init(.ENOSPC, detail: error.description)
+    case .tooManyOpenFiles: self.init(.EMFILE, detail: error.description)
+    case .cannotWrite: self.init(code: "io_error", detail: error.description, advice: Self.adviceOfIO)
+    default: self.init(code: "invalid_model", detail: error.description)
+    }
+  }
+
+  private init?(_ error: JobStoreError) {
+    switch error {
+    case .diskFull: self.init(.ENOSPC, detail: "\(error)")
+    case .unusable, .notADatabase: self.init(code: "io_error", detail: "\(error)", advice: Self.adviceOfIO)
     default: return nil
+    }
+  }
+
+  private static let adviceOfIO =
+    "Free space if the disk of data.folder is full; look for its faults in the system's log, and at "
+    + "permissions; then gptqctl retry."
+
+  /// - Parameter detail: nil: as the system says it.
+  private init(_ code: POSIXErrorCode, detail: String? = nil) {
+    let detail = detail ?? POSIXError(code).localizedDescription
+    switch code {
+    case .ENOSPC, .EDQUOT:
+      self.init(
+        code: "insufficient_storage", detail: detail,
+        advice: "Free space on the disk of data.folder (jobs that are no longer needed: gptqctl delete; the job's estimate says how "
+          + "much it takes), then gptqctl retry: it goes on from its last finished block.")
+    case .EMFILE, .ENFILE:
+      self.init(
+        code: "too_many_open_files", detail: detail,
+        advice: "Raise the limit of open files (ulimit -n, LimitNOFILE= of the service) or lower http.max_connections, then gptqctl retry.")
+    case .ENOMEM:
+      self.init(
+        code: "out_of_memory", detail: detail, advice: "Lower compute.memory_limit or free memory, then gptqctl retry.")
+    default: self.init(code: "io_error", detail: detail, advice: Self.adviceOfIO)
     }
   }
 

@@ -40,9 +40,16 @@ struct JournalObserver: QuantizationObserver {
         attempts: outcome.attempts.count,
         loss: outcome.loss, relativeLoss: outcome.relativeLoss, kept: LayerRecord.Kept(outcome.kept), tokens: outcome.tokens,
         deadColumns: outcome.deadColumns, seconds: outcome.seconds))
-    if let cure = outcome.cure {
+  }
+
+  /// For later jobs. Not before this one's end: were it interrupted, its own next start would begin where it had come to, and not
+  /// end with the bytes of an undisturbed run.
+  func rememberCures(of outcomes: [LayerOutcome]) throws {
+    for outcome in outcomes {
+      guard let cure = outcome.cure else { continue }
       try journal.remember(
-        KnownDamping(damping: cure.damping, precision: AttemptRecord.Precision(cure.precision)), for: layer.name, in: context(of: layer))
+        KnownDamping(damping: cure.damping, precision: AttemptRecord.Precision(cure.precision)), for: outcome.layer.name,
+        in: context(of: outcome.layer))
     }
   }
 
@@ -51,7 +58,7 @@ struct JournalObserver: QuantizationObserver {
     return DampingContext(model: fingerprints.model, calibration: fingerprints.calibration, dampPercent: damping)
   }
 
-  func warn(_ message: String) throws { try warnings.add(message) }
+  func warn(_ message: String) throws { try warnings.note(message) }
 
   func knownCure(for layer: LayerIdentity) throws -> KnownCure? {
     guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context(of: layer)) else {
@@ -73,17 +80,15 @@ struct JournalObserver: QuantizationObserver {
 
 /// A job's warnings: those of its submission and earlier starts, and new ones, each once.
 final class WarningLog {
-  private(set) var messages: [String]
+  private var messages: Set<String>
   private let journal: JobJournal
 
   init(_ messages: [String], journal: JobJournal) {
-    self.messages = messages
+    self.messages = Set(messages)
     self.journal = journal
   }
 
-  func add(_ message: String) throws {
-    guard !messages.contains(message) else { return }
-    messages.append(message)
-    try journal.warning(message)
+  func note(_ message: String) throws {
+    if messages.insert(message).inserted { try journal.warning(message) }
   }
 }

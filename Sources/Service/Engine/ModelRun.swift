@@ -42,30 +42,34 @@ struct ModelRun {
     let progress = ProgressMeter(
       [.quantizing: work.quantization(calibration?.initial), .evaluating: evaluation.map { 2 * work.perplexity($0) } ?? 0],
       layers: layers.count, journal: run.journal)
-    let finished = run.blocks.finishedCount(source: run.source)
+    let finished = try run.finishedBlocks()
     let finishedLayers = layers.count { $0.block < finished }
     progress.skip(layers: finishedLayers)
     observer = run.observer(progress, quantizer.plan)
     try run.journal.begin(layers: layers.map { LayerRecord($0) }, finished: finishedLayers)
-    try warnAboutData()
+    if let dataWarning { try run.warnings.note(dataWarning) }
   }
 
   /// Fewer sequences than the default are used without being asked for.
-  private func warnAboutData() throws {
+  private var dataWarning: String? {
     guard let calibration, run.job.request.calibration?.samples == nil, calibration.initial.count < CalibrationData.defaultSamples
-    else { return }
-    try run.warnings.add(
-      "the calibration data gives \(calibration.initial.count) sequences of \(calibration.length) tokens, fewer than the default of "
-        + "\(CalibrationData.defaultSamples)")
+    else { return nil }
+    return "the calibration data gives \(calibration.initial.count) sequences of \(calibration.length) tokens, fewer than the default of "
+      + "\(CalibrationData.defaultSamples)"
   }
 
   func finish(maxShardBytes: Int) throws -> JobOutcome {
+    try run.rememberingCures(observer) { try quantize(maxShardBytes: maxShardBytes) }
+  }
+
+  private func quantize(maxShardBytes: Int) throws -> JobOutcome {
     let before = try measure(quantizer.checkpoint)
     try run.journal.stage(.quantizing)
     let result = try quantizer.run(
       calibration: calibration, recovery: RecoveryPolicy(run.job.request), blocks: run.blocks, source: run.source,
       scratch: run.folders.work, observer: observer)
-    if let warning = Float16Overflow.warning(result.peaks) { try run.warnings.add(warning) }
+    let overflowWarning = Float16Overflow.warning(result.peaks)
+    if let overflowWarning { try run.warnings.note(overflowWarning) }
     try run.journal.stage(.publishing)
     let assembler = try ArtifactAssembler(quantizer, blocks: run.blocks, folder: run.staging)
     try assembler.write(shardLimit: maxShardBytes, checkCancellation: observer.checkCancellation)
@@ -74,7 +78,8 @@ struct ModelRun {
     let report = QuantizationReport(
       request: try run.requestJSON(), outcomes: result.outcomes, before: before, after: after,
       calibration: calibration.map { (result.samples, $0.length) }, dropped: result.dropped, peaks: result.peaks,
-      serving: ServingPreflight(quantizer.configuration, quantizer.plan, keeping: Set(kept)), warnings: run.warnings.messages)
+      serving: ServingPreflight(quantizer.configuration, quantizer.plan, keeping: Set(kept)),
+      warnings: EnginePlanner.warnings(quantizer) + [dataWarning, overflowWarning].compactMap(\.self) + result.warnings)
     return try run.succeed(report, observer: observer)
   }
 

@@ -9,7 +9,7 @@ import NIOCore
 /// The files of finished jobs.
 struct ArtifactRoutes {
   let repository: JobRepository
-  let folder: DataFolder
+  let store: ArtifactStore
   let files: WorkerPool
 
   var routes: [Route] {
@@ -46,13 +46,16 @@ struct ArtifactRoutes {
     if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, tag) { return Response(status: .notModified, headers: headers) }
     // Ranges are defined for GET only; of another version, which If-Range tells, they are of no use.
     let hasRange = request.method == .get && request.headers[.ifRange].map { $0 == tag } ?? true
-    let url = folder.folders(for: job.id.text).artifact.appending(component: file.path)
     switch ByteRange(hasRange ? request.headers[.range] : nil, size: file.size) {
     case .whole:
-      return Response(status: .ok, headers: headers, body: try await body(of: url, 0..<file.size))
+      let body = FileBody(handle: try await store.open(file, of: job), files: files)
+      return Response(
+        status: .ok, headers: headers,
+        body: body.whole(size: file.size, sha256: file.sha256) { try? await store.verify(job) })
     case .part(let range):
       headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      return Response(status: .partialContent, headers: headers, body: try await body(of: url, range))
+      let body = FileBody(handle: try await store.open(file, of: job), files: files)
+      return Response(status: .partialContent, headers: headers, body: body.part(range))
     case .notSatisfiable:
       let problem = Problem(
         .rangeNotSatisfiable, status: 416, title: "The range has no byte in the file", detail: "the file has \(file.size) bytes")
@@ -62,29 +65,5 @@ struct ArtifactRoutes {
 
   private static func contentType(_ path: String) -> String {
     path.hasSuffix(".json") ? "application/json" : path.hasSuffix(".txt") ? "text/plain; charset=utf-8" : "application/octet-stream"
-  }
-
-  /// Bytes that are read from disk at once.
-  private static let chunk = 1 << 20
-
-  private func body(of url: URL, _ range: Range<Int>) async throws -> ResponseBody {
-    let handle = try await files.run {
-      let handle = try FileHandle(forReadingFrom: url)
-      try handle.seek(toOffset: UInt64(range.lowerBound))
-      return handle
-    }
-    return ResponseBody(contentLength: range.count) { writer in
-      var remaining = range.count
-      while remaining > 0 {
-        let count = min(Self.chunk, remaining)
-        let data = try await files.run { try handle.read(upToCount: count) ?? Data() }
-        // Ends the connection short of Content-Length, so that the client sees that the file is incomplete.
-        guard !data.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
-        remaining -= data.count
-        try await writer.write(ByteBuffer(bytes: data))
-      }
-      try handle.close()
-      try await writer.finish(nil)
-    }
   }
 }

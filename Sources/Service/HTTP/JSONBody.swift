@@ -4,45 +4,60 @@ import JobModel
 import StrictJSON
 
 /// A request body that has to be JSON.
-struct JSONBody {
+struct JSONBody: Sendable {
   let bytes: [UInt8]
-  let value: JSONValue
+  /// Held as long as the bytes are.
+  private let lease: MemoryBudget.Lease?
 
-  /// - Parameter limit: Most bytes; a body that announces more is refused before any of it is read.
-  /// - Throws: `Problem`: 415, 413, or 400 with line and column.
-  static func read(_ request: Request, limit: Int) async throws -> JSONBody {
-    try requireJSON(request)
-    return try JSONBody(try await bytes(of: request, limit: limit))
-  }
-
-  /// The same for a body that may be empty.
+  /// Takes many times the memory that the bytes do; for a `planning` turn.
   ///
-  /// - Returns: nil for an empty body.
-  static func readIfAny(_ request: Request, limit: Int) async throws -> JSONBody? {
-    let announced = request.announcedLength ?? (request.headers.contains(.transferEncoding) ? nil : 0)
-    guard announced != 0 else { return nil }
-    try requireJSON(request)
-    let bytes = try await bytes(of: request, limit: limit)
-    return bytes.isEmpty ? nil : try JSONBody(bytes)
-  }
-
-  private init(_ bytes: [UInt8]) throws(Problem) {
+  /// - Throws: `Problem` (400) with line and column.
+  func value() throws(Problem) -> JSONValue {
     do {
-      value = try JSONValue(parsing: bytes)
+      return try JSONValue(parsing: bytes)
     } catch {
       throw Problem(.invalidJSON, status: 400, title: "The request body is not JSON", detail: error.description)
     }
-    self.bytes = bytes
   }
 
-  private static func bytes(of request: Request, limit: Int) async throws -> [UInt8] {
-    if let length = request.announcedLength, length > limit { throw Problem.bodyTooLarge(limit: limit) }
-    var bytes: [UInt8] = []
-    for try await buffer in request.body {
-      guard bytes.count + buffer.readableBytes <= limit else { throw Problem.bodyTooLarge(limit: limit) }
-      bytes.append(contentsOf: buffer.readableBytesView)
+  /// Reads bodies.
+  struct Reader: Sendable {
+    let limit: Int
+    let budget: MemoryBudget
+
+    /// A body that announces more than the limit, or for which there is no memory, is refused before any of it is read.
+    ///
+    /// - Throws: `Problem`: 415, 413, or `Refusal`: 429.
+    func read(_ request: Request) async throws -> JSONBody {
+      try JSONBody.requireJSON(request)
+      return try await body(of: request)
     }
-    return bytes
+
+    /// The same for a body that may be empty.
+    ///
+    /// - Returns: nil for an empty body.
+    func readIfAny(_ request: Request) async throws -> JSONBody? {
+      let announced = request.announcedLength ?? (request.headers.contains(.transferEncoding) ? nil : 0)
+      guard announced != 0 else { return nil }
+      try JSONBody.requireJSON(request)
+      let body = try await body(of: request)
+      return body.bytes.isEmpty ? nil : body
+    }
+
+    private func body(of request: Request) async throws -> JSONBody {
+      if let length = request.announcedLength, length > limit { throw Problem.bodyTooLarge(limit: limit) }
+      var lease = try budget.lease(request.announcedLength ?? 0)
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(min(request.announcedLength ?? 0, MemoryBudget.smallSize))
+      for try await buffer in request.body {
+        let count = bytes.count + buffer.readableBytes
+        guard count <= limit else { throw Problem.bodyTooLarge(limit: limit) }
+        // Of unknown length: it may become as long as it may be.
+        if count > MemoryBudget.smallSize, lease == nil { lease = try budget.lease(limit) }
+        bytes.append(contentsOf: buffer.readableBytesView)
+      }
+      return JSONBody(bytes: bytes, lease: lease)
+    }
   }
 
   private static func requireJSON(_ request: Request) throws(Problem) {

@@ -9,7 +9,14 @@ import ServiceLifecycle
 struct JobRoutes {
   let repository: JobRepository
   let scheduler: Scheduler
-  let maxBodyBytes: Int
+  let store: ArtifactStore
+  let folder: DataFolder
+  let bodies: JSONBody.Reader
+  let pool: WorkerPool
+  let planning: Turns
+  /// For answers that are large.
+  let listing: Turns
+  let maxQueuedJobs: Int
 
   var routes: [Route] {
     [
@@ -18,14 +25,14 @@ struct JobRoutes {
       .get("v1/jobs/:id/events", query: ["after", "limit"], use: events),
       .post("v1/jobs/:id/cancel", use: cancel),
       .post("v1/jobs/:id/retry", use: retry),
+      .delete("v1/jobs/:id", use: delete),
     ]
   }
 
   @Sendable private func list(_ request: Request, _ context: APIContext) async throws -> Response {
     let query = context.query
-    return try .json(
-      try await repository.jobs(
-        status: query.status("status"), limit: query.integer("limit", in: 1...1000) ?? 50, after: query.jobID("after")))
+    let (status, limit, after) = try (query.status("status"), query.integer("limit", in: 1...1000) ?? 50, query.jobID("after"))
+    return try await listing.run { try .json(try await repository.jobs(status: status, limit: limit, after: after)) }
   }
 
   /// `?wait=SECONDS` holds the answer until the job differs from the `If-None-Match` version, else from now on; not for
@@ -50,9 +57,11 @@ struct JobRoutes {
     let limit = try context.query.integer("limit", in: 1...1000) ?? 100
     let after = try context.query.integer("after", in: 0...Int.max) ?? 0
     let job = try await context.requireJob(in: repository)
-    let events = try await repository.events(of: job.id, after: after, limit: limit + 1)
-    let page = Array(events.prefix(limit))
-    return try .json(APIList(data: page, hasMore: events.count > limit, lastId: page.last.map { String($0.sequence) }))
+    return try await listing.run {
+      let events = try await repository.events(of: job.id, after: after, limit: limit + 1)
+      let page = Array(events.prefix(limit))
+      return try .json(APIList(data: page, hasMore: events.count > limit, lastId: page.last.map { String($0.sequence) }))
+    }
   }
 
   @Sendable private func cancel(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -64,12 +73,40 @@ struct JobRoutes {
 
   /// The body may be empty, or change what `RetryRequest` has.
   @Sendable private func retry(_ request: Request, _ context: APIContext) async throws -> Response {
-    let body = try await JSONBody.readIfAny(request, limit: maxBodyBytes)
+    let body = try await bodies.readIfAny(request)
+    let changes = try await changes(body)
     let id = try await context.requireJob(in: repository).id
-    let changes = try body.map { try RetryRequest(parsing: $0.value) } ?? RetryRequest()
-    guard let job = try await repository.retry(id, changes, now: Date()) else { throw Problem.jobNotFound(id.text) }
+    guard let job = try await repository.retry(id, changes, limit: maxQueuedJobs, now: Date()) else { throw Problem.jobNotFound(id.text) }
     scheduler.wake()
     context.logger.info("retry asked for", metadata: ["job": "\(id)", "status": "\(job.status.rawValue)"])
     return try .job(job)
+  }
+
+  /// Only for a job that has ended. Its artifact goes too.
+  @Sendable private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
+    let id = try await context.requireJob(in: repository).id
+    let deletion: JobRepository.Deletion
+    do {
+      deletion = try await repository.delete(id)
+    } catch JobStoreError.diskFull {
+      // Deleting takes a little space before it gives more back.
+      folder.releaseReserve()
+      deletion = try await repository.delete(id)
+    }
+    switch deletion {
+    case .deleted: try await store.remove(id)
+    case .unknown: throw Problem.jobNotFound(id.text)
+    case .notEnded(let status):
+      throw Problem(
+        .conflict, status: 409, title: "The job has not ended", detail: "it is \(status.rawValue); cancel it first")
+    }
+    context.logger.notice("job deleted", metadata: ["job": "\(id)"])
+    return Response(status: .noContent)
+  }
+
+  private func changes(_ body: JSONBody?) async throws -> RetryRequest {
+    guard let body else { return RetryRequest() }
+    let pool = pool
+    return try await planning.run { try await pool.run { try RetryRequest(parsing: body.value()) } }
   }
 }

@@ -7,8 +7,8 @@ struct OperationsRoutes {
 
   var routes: [Route] {
     [
-      .get("healthz", query: nil) { _, _ in try .json(["status": "ok"]) },
-      .get("readyz", query: nil) { _, _ in
+      .get("healthz", query: nil, isOpen: true) { _, _ in try .json(["status": "ok"]) },
+      .get("readyz", query: nil, isOpen: true) { _, _ in
         guard !drain.isDraining else {
           throw Problem(.unavailable, status: 503, title: "The daemon is stopping", detail: "running jobs are put back into the queue")
         }

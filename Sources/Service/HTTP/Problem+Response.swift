@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import JobModel
 import JobStore
+import NIOHTTP1
 
 extension Problem {
   /// The one place where errors become what a client sees. What isn't foreseen says nothing of the inside.
@@ -11,6 +12,8 @@ extension Problem {
     case let error as JobStatus.IllegalMove:
       self.init(.conflict, status: 409, title: "The job's status doesn't allow this", detail: "\(error)")
     case let error as JobStoreError: self.init(error)
+    // The connection's guard has answered; nobody gets this.
+    case is HTTPParserError: self = .malformed("its end didn't come")
     case let error as HTTPError where error.status == .notFound:
       self.init(.routeNotFound, status: 404, title: "There is no such route", detail: "see the API table of gptqd's README")
     case let error as HTTPError where error.status.code < 500:
@@ -27,7 +30,13 @@ extension Problem {
     case .idempotencyMismatch:
       self.init(.idempotencyMismatch, status: 422, title: "The Idempotency-Key belongs to another request", detail: "\(error)")
     case .unknownJob(let id): self = .jobNotFound(id)
-    case .cannotOpen, .notADatabase, .newerSchema:
+    case .queueFull:
+      self.init(.tooManyJobs, status: 429, title: "Too many jobs wait", detail: "\(error); try again when one has begun")
+    case .diskFull(let path):
+      self.init(
+        .insufficientStorage, status: 507, title: "The disk is full",
+        detail: "nothing was stored; free space on the disk of \(path), or delete jobs that are no longer needed")
+    case .cannotOpen, .notADatabase, .newerSchema, .unusable:
       self.init(.unavailable, status: 503, title: "The job store can't be used", detail: "the daemon's log has more")
     }
   }

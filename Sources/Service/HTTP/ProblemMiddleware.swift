@@ -26,9 +26,11 @@ struct ProblemMiddleware: RouterMiddleware {
       let allow = methods.map(\.rawValue).joined(separator: ", ")
       return try Problem.methodNotAllowed(request.method, allow: allow).response(instance: path, headers: [.allow: allow])
     }
+    if let refusal = error as? Refusal { return try refusal.problem.response(instance: path, headers: refusal.headers) }
     let problem = Problem(rendering: error, requestID: context.requestID)
     if problem.code == .internal { context.logger.error("request failed", metadata: ["path": "\(path)", "error": "\(error)"]) }
-    return try problem.response(instance: path)
+    // Jobs take minutes at least.
+    return try problem.response(instance: path, headers: problem.code == .tooManyJobs ? [.retryAfter: "30"] : [:])
   }
 }
 

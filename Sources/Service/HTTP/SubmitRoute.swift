@@ -12,22 +12,24 @@ struct SubmitRoute {
   let scheduler: Scheduler
   let catalog: ResourceCatalog
   let planner: any JobPlanner
-  let files: WorkerPool
-  let maxBodyBytes: Int
+  /// Threads that bodies are parsed and jobs planned on: others than those of downloads.
+  let pool: WorkerPool
+  let planning: Turns
+  let bodies: JSONBody.Reader
+  let maxQueuedJobs: Int
 
   var routes: [Route] { [.post("v1/jobs", use: submit)] }
 
   /// 202 once the job is durable; for a repeated `Idempotency-Key`, the job that it made.
   @Sendable private func submit(_ request: Request, _ context: APIContext) async throws -> Response {
-    let body = try await JSONBody.read(request, limit: maxBodyBytes)
+    let body = try await bodies.read(request)
     let key = try idempotencyKey(request, body: body)
     // Before the checks: the model or data of a job that was stored may be gone.
     if let key, let stored = try await repository.replayed(key) { return try Self.accepted(stored) }
-    let jobRequest = try JobRequest(parsing: body.value)
-    let (catalog, planner) = (catalog, planner)
-    let plan = try await files.run { try planner.plan(jobRequest, files: catalog.files(of: jobRequest)) }
+    let (jobRequest, plan) = try await plan(body)
     let submission = try await repository.submit(
-      jobRequest, layers: plan.layers, warnings: plan.warnings, estimate: plan.estimate, key: key, now: Date())
+      jobRequest, layers: plan.layers, warnings: plan.warnings, estimate: plan.estimate, key: key, limit: maxQueuedJobs,
+      now: Date())
     let job: Job
     switch submission {
     case .created(let created):
@@ -37,6 +39,16 @@ struct SubmitRoute {
     case .replayed(let stored): job = stored
     }
     return try Self.accepted(job)
+  }
+
+  private func plan(_ body: JSONBody) async throws -> (JobRequest, JobPlan) {
+    let (pool, catalog, planner) = (pool, catalog, planner)
+    return try await planning.run {
+      try await pool.run {
+        let request = try JobRequest(parsing: body.value())
+        return (request, try planner.plan(request, files: catalog.files(of: request)))
+      }
+    }
   }
 
   private static func accepted(_ job: Job) throws -> Response {

@@ -18,6 +18,8 @@ public struct Daemon: Sendable {
   private let folder: DataFolder
   private let repository: JobRepository
   private let scheduler: Scheduler
+  private let files: WorkerPool
+  private let store: ArtifactStore
   private let catalog: ResourceCatalog
   private let planner: any JobPlanner
   private let logger: Logger
@@ -34,10 +36,13 @@ public struct Daemon: Sendable {
       return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
     }
     scheduler = Scheduler(
-      repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger
+      repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger,
+      makeRoom: folder.releaseReserve
     ) { id in
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
+    files = WorkerPool(label: "gptqd.files")
+    store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
     self.configuration = configuration
     self.folder = folder
     self.catalog = catalog
@@ -68,10 +73,16 @@ public struct Daemon: Sendable {
     let (ends, end) = AsyncThrowingStream.makeStream(of: Void.self)
     let drain = DrainService(limit: configuration.gracePeriod + Self.connectionGrace) { end.yield() }
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
+    let verifier = ArtifactVerifier(repository: repository, store: store, interval: configuration.verifyInterval, logger: logger)
+    let housekeeping = Housekeeping(
+      repository: repository, store: store, folder: folder, age: configuration.retentionAge, maxBytes: configuration.maxDataBytes,
+      logger: logger)
     let application = Application(
       router: router(drain.signal),
-      server: .http1(configuration: .init(idleTimeout: .seconds(configuration.idleTimeout.components.seconds))),
-      configuration: .init(address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd"),
+      server: .guarded(connectionLimits),
+      configuration: .init(
+        address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
+        availableConnectionsDelegate: .maximum(connectionLimit(), logger: logger)),
       onServerRunning: { channel in
         announce(channel.localAddress, onListening)
         listens.finish()
@@ -80,7 +91,8 @@ public struct Daemon: Sendable {
     let group = ServiceGroup(
       configuration: .init(
         services: [
-          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, listening: listening)), .init(service: drain),
+          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
+          .init(service: verifier), .init(service: housekeeping), .init(service: drain),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
     Task {
@@ -107,19 +119,67 @@ public struct Daemon: Sendable {
     logger.notice("stopped")
   }
 
+  /// Removes what an earlier daemon left half-done.
+  @Sendable private func sweep() async throws {
+    for id in try await repository.incompleteDeletions() { try await store.remove(id) }
+    let statuses = try await repository.statuses()
+    folder.sweep(statuses)
+    let strangers = folder.strangers(statuses)
+    if !strangers.isEmpty {
+      logger.warning(
+        "the data folder has files of jobs that the database doesn't know; remove them if it wasn't replaced",
+        metadata: ["paths": "\(strangers.prefix(10).joined(separator: ", "))", "count": "\(strangers.count)"])
+    }
+  }
+
+  /// Methods and paths of the API, as "GET /v1/jobs/:id".
+  package var endpoints: [String] { routes(DrainSignal(), MemoryBudget(capacity: 0)).map { "\($0.method.rawValue) /\($0.path)" } }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
-    let files = WorkerPool(label: "gptqd.files")
-    let submission = SubmitRoute(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, files: files,
-      maxBodyBytes: configuration.maxBodyBytes)
-    let routes =
-      submission.routes + JobRoutes(repository: repository, scheduler: scheduler, maxBodyBytes: configuration.maxBodyBytes).routes
-      + LayerRoutes(repository: repository).routes + ArtifactRoutes(repository: repository, folder: folder, files: files).routes
-      + OperationsRoutes(drain: drain).routes
+    let budget = MemoryBudget(capacity: memoryLimits.budget)
+    let routes = routes(drain, budget)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: configuration.maxBodyBytes))
+    router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: memoryLimits.bodyBytes))
+    router.add(
+      middleware: AccessMiddleware(
+        routes: routes, tokens: configuration.tokens, failures: FailureLimiter(limit: configuration.failuresPerMinute)))
+    router.add(middleware: AnswerMiddleware(budget: budget))
     for route in routes { router.on(RouterPath(route.path), method: route.method, use: route.answer) }
     return router
+  }
+
+  private var memoryLimits: MemoryLimits {
+    MemoryLimits(bodyBytes: configuration.limits.bodyBytes, memory: EngineLimits.memory(of: configuration))
+  }
+
+  private func routes(_ drain: DrainSignal, _ budget: MemoryBudget) -> [Route] {
+    let bodies = JSONBody.Reader(limit: memoryLimits.bodyBytes, budget: budget)
+    let (planning, listing) = (Turns(width: MemoryLimits.planners, waiting: 64), Turns(width: 2, waiting: 1024))
+    let pool = WorkerPool(label: "gptqd.planning")
+    let submission = SubmitRoute(
+      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, pool: pool, planning: planning, bodies: bodies,
+      maxQueuedJobs: configuration.maxQueuedJobs)
+    let jobs = JobRoutes(
+      repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
+      listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
+    return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+      + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+  }
+
+  private var connectionLimits: HTTPLimits {
+    var limits = configuration.limits
+    limits.bodyBytes = memoryLimits.bodyBytes
+    return limits
+  }
+
+  private func connectionLimit() -> Int {
+    let (wanted, possible) = (configuration.limits.connections, FileDescriptors.connections(wanted: configuration.limits.connections))
+    if possible < wanted {
+      logger.warning(
+        "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",
+        metadata: ["wanted": "\(wanted)", "possible": "\(possible)"])
+    }
+    return possible
   }
 
   private func startError(_ error: any Error) -> any Error {

@@ -11,7 +11,10 @@ public enum DaemonChecks {
     do {
       let configuration = try await ServiceConfiguration(file: configurationFile, environment: environment)
       let result = CheckResult(name: "configuration", passed: true, detail: "to listen on \(configuration.listen)")
-      return [result] + data(configuration) + roots(configuration)
+      let count = configuration.tokens.count
+      let access = CheckResult(
+        name: "access", passed: true, detail: count == 0 ? "no tokens: loopback only" : "\(count) token\(count == 1 ? "" : "s")")
+      return [result, access] + data(configuration) + roots(configuration)
     } catch {
       return [CheckResult(name: "configuration", passed: false, detail: "\(error)")]
     }

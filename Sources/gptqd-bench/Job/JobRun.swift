@@ -21,7 +21,7 @@ struct JobRun: Codable, Sendable {
     let blocks = try BlockFiles(in: scratch.appending(component: "blocks"))
     let observer = AttemptCounter()
     let result = try quantizer.run(
-      calibration: calibration, recovery: RecoveryPolicy(escalation: []), blocks: blocks, source: "bench", scratch: scratch,
+      calibration: calibration, recovery: RecoveryPolicy(escalation: []), blocks: blocks, source: BlockSource([:]), scratch: scratch,
       observer: observer)
     let assembly = ContinuousClock.now
     let artifact = try ArtifactAssembler(quantizer, blocks: blocks, folder: scratch.appending(component: "artifact"))

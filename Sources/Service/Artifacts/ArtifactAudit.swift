@@ -1,0 +1,54 @@
+import Foundation
+import JobModel
+import JobStore
+import Quantization
+
+/// Compares all artifacts of a data folder with what was published, beside a daemon that uses it or without one; changes nothing.
+public struct ArtifactAudit: Sendable {
+  /// A file of an artifact.
+  public struct Finding: Sendable {
+    public let job: JobID
+    public let path: String
+    /// nil: its bytes are right.
+    public let damage: String?
+  }
+
+  private let folder: URL
+  private let repository: JobRepository
+
+  /// - Throws: `JobStoreError`.
+  public init(dataFolder: URL) throws {
+    folder = dataFolder
+    repository = try JobRepository(reading: DataFolder.database(in: dataFolder))
+  }
+
+  /// - Parameters:
+  ///   - only: One job; nil: all that succeeded.
+  ///   - report: Told of each file.
+  /// - Returns: How many files are damaged.
+  public func run(only: JobID?, report: (Finding) -> Void) async throws -> Int {
+    var damaged = 0
+    var last: JobID?
+    repeat {
+      let page = try await repository.jobs(status: .succeeded, limit: 100, after: last)
+      for job in page.data where only == nil || job.id == only {
+        for file in job.result?.files ?? [] {
+          let damage = try damage(of: file, job.id)
+          if damage != nil { damaged += 1 }
+          report(Finding(job: job.id, path: file.path, damage: damage))
+        }
+      }
+      last = page.hasMore ? page.data.last?.id : nil
+    } while last != nil
+    return damaged
+  }
+
+  private func damage(of file: ArtifactManifest.File, _ job: JobID) throws -> String? {
+    let artifact = JobFolders(job.text, in: folder).artifact
+    guard let handle = try SafeFile.open(file.path, in: artifact) else { return "it isn't there" }
+    defer { try? handle.close() }
+    let digest = try FileDigest(of: handle, checkCancellation: {})
+    guard digest.size == file.size else { return "it has \(digest.size) bytes, \(file.size) were published" }
+    return digest.sha256 == file.sha256 ? nil : "its SHA-256 is \(digest.sha256), \(file.sha256) was published"
+  }
+}

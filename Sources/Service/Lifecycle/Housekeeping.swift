@@ -1,0 +1,69 @@
+import Foundation
+import JobModel
+import JobStore
+import Logging
+import ServiceLifecycle
+
+/// Deletes jobs that ended too long ago, and the first of those that ended while the data folder is too large; keeps the folder's
+/// reserve.
+///
+/// Where space is short, cancelled and failed jobs go before those that succeeded; of each the one that ended first goes first. A job
+/// that waits or runs stays.
+struct Housekeeping: Service {
+  let repository: JobRepository
+  let store: ArtifactStore
+  let folder: DataFolder
+  /// Since a job's end; nil: for ever.
+  let age: Duration?
+  /// Of the whole data folder; nil: any.
+  let maxBytes: Int?
+  let logger: Logger
+
+  private static let interval = Duration.seconds(600)
+
+  func run() async throws {
+    try? await cancelWhenGracefulShutdown {
+      while true {
+        folder.keepReserve()
+        do {
+          try await apply(now: Date())
+        } catch {
+          logger.error("old jobs can't be deleted", metadata: ["error": "\(error)"])
+        }
+        try await Task.sleep(for: Self.interval)
+      }
+    }
+  }
+
+  func apply(now: Date) async throws {
+    let ended = try await repository.ended()
+    var kept: [EndedJob] = []
+    for job in ended {
+      guard let age, now.timeIntervalSince(job.finishedAt) > age / .seconds(1) else {
+        kept.append(job)
+        continue
+      }
+      try await delete(job, because: "retention.days")
+    }
+    guard let maxBytes else { return }
+    var bytes = folder.size
+    kept.sort { ($0.status == .succeeded ? 1 : 0, $0.finishedAt) < ($1.status == .succeeded ? 1 : 0, $1.finishedAt) }
+    for job in kept {
+      guard bytes > maxBytes else { return }
+      bytes -= folder.size(of: job.id)
+      try await delete(job, because: "retention.max_data_bytes")
+    }
+    if bytes > maxBytes {
+      logger.warning(
+        "the data folder is larger than retention.max_data_bytes, and no ended job is left to delete",
+        metadata: ["bytes": "\(bytes)", "limit": "\(maxBytes)"])
+    }
+  }
+
+  private func delete(_ job: EndedJob, because key: String) async throws {
+    // It may have been retried meanwhile.
+    guard try await repository.delete(job.id) == .deleted else { return }
+    try await store.remove(job.id)
+    logger.notice("job deleted", metadata: ["job": "\(job.id)", "because": "\(key)", "status": "\(job.status.rawValue)"])
+  }
+}
