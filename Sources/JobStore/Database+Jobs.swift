@@ -121,6 +121,8 @@ extension DatabaseError {
   func ofStore(_ path: String) -> any Error {
     switch resultCode {
     case .SQLITE_FULL: JobStoreError.diskFull(path: path)
+    case .SQLITE_IOERR where extendedResultCode == .SQLITE_IOERR_WRITE || extendedResultCode == .SQLITE_IOERR_FSYNC:
+      JobStoreError.unwritable(path: path, reason: message ?? "\(self)")
     case .SQLITE_NOTADB, .SQLITE_CORRUPT: JobStoreError.notADatabase(path: path)
     case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_BUSY, .SQLITE_LOCKED:
       JobStoreError.unusable(path: path, reason: message ?? "\(self)")

@@ -11,13 +11,15 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   case queueFull(limit: Int)
   /// Nothing was stored.
   case diskFull(path: String)
-  /// The file can't be opened, read or written just now.
+  /// Nothing was stored, and SQLite doesn't tell whether the disk is full or faulty.
+  case unwritable(path: String, reason: String)
+  /// The file can't be opened or read just now.
   case unusable(path: String, reason: String)
 
   /// Another try may succeed once the disk has room or can be reached again.
   public var isOfDisk: Bool {
     switch self {
-    case .diskFull, .unusable: true
+    case .diskFull, .unwritable, .unusable: true
     default: false
     }
   }
@@ -32,6 +34,7 @@ public enum JobStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case .idempotencyMismatch(let key): "the Idempotency-Key \"\(key)\" was used before with another request"
     case .unknownJob(let id): "there is no job \(id)"
     case .diskFull(let path): "the database \(path) can't grow: its disk is full"
+    case .unwritable(let path, let reason): "the database \(path) can't be written, its disk is full or faulty: \(reason)"
     case .unusable(let path, let reason): "the database \(path) can't be used: \(reason)"
     case .queueFull(let limit): "\(limit) jobs wait already, the most that jobs.max_queued allows"
     }

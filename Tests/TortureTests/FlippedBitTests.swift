@@ -47,6 +47,8 @@ extension DaemonTorture {
         return promised == nil || promised == answer.body.count ? answer.body : nil
       } catch ClientError.refused {
         return nil
+      } catch ClientError.unexpectedAnswer {
+        return nil
       } catch ClientError.unreachable where daemon.process.exit == nil {
         return nil
       }

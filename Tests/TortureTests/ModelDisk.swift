@@ -80,7 +80,10 @@ final class ModelDisk {
     case "pwrite64": file(call).map { write(call.bytes(1).prefix(call.result ?? 0), at: call.number(3) ?? 0, in: $0) }
     case "ftruncate": file(call).map { resize($0, to: call.number(1) ?? 0) }
     case "fallocate":
-      file(call).map { file in resize(file, to: max(file.bytes.count, (call.number(2) ?? 0) + (call.number(3) ?? 0))) }
+      // With a mode of 0 it lengthens the file; space alone is no content.
+      if call.number(1) == 0, let node = file(call), let offset = call.number(2), let count = call.number(3) {
+        resize(node, to: max(node.bytes.count, offset + count))
+      }
     case "truncate": node(call.path(0)).map { resize($0, to: call.number(1) ?? 0) }
     case "fsync", "fdatasync": file(call).map(synchronize)
     case "rename", "renameat", "renameat2": move(call)

@@ -49,7 +49,7 @@ struct Site: Sendable {
     [
       "GPTQD_HTTP_LISTEN": "127.0.0.1:0", "GPTQD_MODELS_ROOTS": folder.appending(component: "models").path,
       "GPTQD_DATASETS_ROOTS": folder.appending(component: "datasets").path, "GPTQD_COMPUTE_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": folder.path,
+      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": folder.path, "SWIFT_BACKTRACE": "enable=no",
       "LD_LIBRARY_PATH": ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "",
     ]
   }

@@ -38,7 +38,7 @@ extension Job.Failure {
   private init?(_ error: JobStoreError) {
     switch error {
     case .diskFull: self.init(.ENOSPC, detail: "\(error)")
-    case .unusable, .notADatabase: self.init(code: "io_error", detail: "\(error)", advice: Self.adviceOfIO)
+    case .unwritable, .unusable, .notADatabase: self.init(code: "io_error", detail: "\(error)", advice: Self.adviceOfIO)
     default: return nil
     }
   }

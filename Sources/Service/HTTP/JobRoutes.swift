@@ -88,7 +88,7 @@ struct JobRoutes {
     let deletion: JobRepository.Deletion
     do {
       deletion = try await repository.delete(id)
-    } catch JobStoreError.diskFull {
+    } catch let error as JobStoreError where error.isOfDisk {
       // Deleting takes a little space before it gives more back.
       folder.releaseReserve()
       deletion = try await repository.delete(id)

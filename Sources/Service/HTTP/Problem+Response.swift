@@ -32,9 +32,9 @@ extension Problem {
     case .unknownJob(let id): self = .jobNotFound(id)
     case .queueFull:
       self.init(.tooManyJobs, status: 429, title: "Too many jobs wait", detail: "\(error); try again when one has begun")
-    case .diskFull(let path):
+    case .diskFull(let path), .unwritable(let path, _):
       self.init(
-        .insufficientStorage, status: 507, title: "The disk is full",
+        .insufficientStorage, status: 507, title: "The disk is full or faulty",
         detail: "nothing was stored; free space on the disk of \(path), or delete jobs that are no longer needed")
     case .cannotOpen, .notADatabase, .newerSchema, .unusable:
       self.init(.unavailable, status: 503, title: "The job store can't be used", detail: "the daemon's log has more")
