@@ -4,9 +4,10 @@ extension JSONValue {
   /// - Parameters:
   ///   - bytes: The whole document; white space around it is allowed, a byte order mark is not.
   ///   - depthLimit: How deep arrays and objects may nest.
+  ///   - valueLimit: How many values there may be, arrays and objects among them: each takes much more memory than its text.
   /// - Throws: `JSONSyntaxError` also for doubled member names, lone surrogates and numbers beyond a double.
-  public init(parsing bytes: [UInt8], depthLimit: Int = 128) throws(JSONSyntaxError) {
-    var parser = JSONParser(bytes: bytes, depthLimit: depthLimit)
+  public init(parsing bytes: [UInt8], depthLimit: Int = 128, valueLimit: Int = .max) throws(JSONSyntaxError) {
+    var parser = JSONParser(bytes: bytes, depthLimit: depthLimit, valueLimit: valueLimit)
     self = try parser.document()
   }
 
@@ -17,12 +18,15 @@ extension JSONValue {
 private struct JSONParser {
   let bytes: [UInt8]
   let depthLimit: Int
+  let valueLimit: Int
+  var count = 0
   var position = 0
   var depth = 0
 
-  init(bytes: [UInt8], depthLimit: Int) {
+  init(bytes: [UInt8], depthLimit: Int, valueLimit: Int) {
     self.bytes = bytes
     self.depthLimit = depthLimit
+    self.valueLimit = valueLimit
   }
 
   mutating func document() throws(JSONSyntaxError) -> JSONValue {
@@ -55,6 +59,8 @@ private struct JSONParser {
   }
 
   private mutating func value() throws(JSONSyntaxError) -> JSONValue {
+    guard count < valueLimit else { throw error("more than \(valueLimit) values") }
+    count += 1
     switch current {
     case UInt8(ascii: "{"): return try nested { parser throws(JSONSyntaxError) in .object(try parser.object()) }
     case UInt8(ascii: "["): return try nested { parser throws(JSONSyntaxError) in .array(try parser.array()) }

@@ -33,14 +33,14 @@ import Testing
 
   @Test func aSteadyUploadIsTaken() async throws {
     let settings = ["GPTQD_HTTP_MIN_UPLOAD_BYTES_PER_SECOND": "100"]
-    try await TestServer.run(settings, configure: { $0.limits.uploadWindow = .seconds(1) }) { server in
+    try await TestServer.run(settings, configure: { $0.limits.uploadWindow = .seconds(4) }) { server in
       let connection = try RawConnection(port: server.port)
       defer { connection.close() }
       let json = #"{"model":"quick","quantization":{"method":"rtn"}}"#
       await connection.send(Self.head + "Connection: close\r\nContent-Length: \(8000 + json.utf8.count)\r\n\r\n")
       for _ in 0..<8 {
         await connection.send(String(repeating: " ", count: 1000))
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(700))
       }
       await connection.send(json)
       #expect(RawAnswer(try await connection.receiveAll())?.status == 202)

@@ -75,4 +75,11 @@ import Testing
     let text = "[" + Array(repeating: "[[]]", count: 500).joined(separator: ",") + "]"
     #expect(try JSONValue(parsing: Array(text.utf8), depthLimit: 3).arrayValue?.count == 500)
   }
+
+  @Test(arguments: ["[1,2,3]", #"{"a":[null],"b":{}}"#, "[[[]],0]"])
+  func valuesAreCounted(text: String) throws {
+    _ = try JSONValue(parsing: Array(text.utf8), valueLimit: 4)
+    let error = try #require(throws: JSONSyntaxError.self) { try JSONValue(parsing: Array(text.utf8), valueLimit: 3) }
+    #expect(error.reason.contains("more than 3 values"))
+  }
 }

@@ -4,17 +4,20 @@ import JobModel
 import StrictJSON
 
 /// A request body that has to be JSON.
-struct JSONBody: Sendable {
+package struct JSONBody: Sendable {
   let bytes: [UInt8]
   /// Held as long as the bytes are.
   private let lease: MemoryBudget.Lease?
 
-  /// Takes many times the memory that the bytes do; for a `planning` turn.
+  /// Values that a body may have; no request needs as many.
+  package static let valueLimit = 100_000
+
+  /// For a `planning` turn.
   ///
   /// - Throws: `Problem` (400) with line and column.
   func value() throws(Problem) -> JSONValue {
     do {
-      return try JSONValue(parsing: bytes)
+      return try JSONValue(parsing: bytes, valueLimit: Self.valueLimit)
     } catch {
       throw Problem(.invalidJSON, status: 400, title: "The request body is not JSON", detail: error.description)
     }

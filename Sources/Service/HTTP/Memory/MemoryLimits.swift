@@ -1,8 +1,8 @@
 /// What of the daemon's memory requests may take.
 package struct MemoryLimits: Sendable, Hashable {
-  /// How much more memory than bytes a JSON body can take while it is read: arrays of empty arrays, objects of one member and the
-  /// like (`MemoryBoundTests` measures it).
-  package static let parsingFactor = 48
+  /// How much more memory than bytes a JSON body can take while it is read (`LoadTests` measures it): strings are copied. Without
+  /// `JSONBody.valueLimit` it would be 28, for arrays of arrays.
+  package static let parsingFactor = 8
   /// Bodies that are parsed and planned at once.
   package static let planners = 2
 
