@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import StrictJSON
 
@@ -42,7 +43,12 @@ public struct ModelConfiguration: Sendable {
   /// Reads `config.json` of a checkpoint folder.
   public init(folder: URL) throws {
     let file = folder.appending(component: "config.json")
-    guard let data = try? Data(contentsOf: file) else {
+    let data: Data
+    do {
+      data = try Data(contentsOf: file)
+    } catch  where [.EMFILE, .ENFILE].contains(error.posixCode) {
+      throw CheckpointError.tooManyOpenFiles(file: file.lastPathComponent)
+    } catch {
       throw ModelError.unreadableConfiguration(
         path: "config.json", reason: "it isn't in the folder or can't be read; a model folder in Hugging Face layout has one")
     }

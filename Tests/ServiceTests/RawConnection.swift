@@ -6,8 +6,10 @@ struct RawConnection: Sendable {
 
   enum Failure: Error { case connect(Int32), silence }
 
-  /// - Parameter receiveBuffer: Bytes that the system may hold for the connection; nil: as many as it likes.
-  init(port: Int, receiveBuffer: Int32? = nil) throws {
+  /// - Parameters:
+  ///   - address: IPv4, in the order of its digits.
+  ///   - receiveBuffer: Bytes that the system may hold for the connection; nil: as many as it likes.
+  init(port: Int, address host: UInt32 = INADDR_LOOPBACK, receiveBuffer: Int32? = nil) throws {
     socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     if var receiveBuffer { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size)) }
     var limit = timeval(tv_sec: 60, tv_usec: 0)
