@@ -116,6 +116,16 @@ import Testing
     }
   }
 
+  @Test func aClientThatSendsItsBodyFirstGetsTheAnswerAtOnce() async throws {
+    let tokens = try Tokens()
+    try await TestServer.run(tokens.settings) { server in
+      let start = ContinuousClock.now
+      let answer = try await server.send("POST", "/v1/jobs", body: Data(repeating: UInt8(ascii: " "), count: 8 << 20))
+      #expect(answer.status == 401)
+      #expect(ContinuousClock.now - start < .seconds(30))
+    }
+  }
+
   @Test func withoutTokensTheHostIsThisMachine() async throws {
     try await TestServer.run { server in
       for host in ["localhost", "LOCALHOST:1", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:8790", "gptqd.localhost:8790"] {

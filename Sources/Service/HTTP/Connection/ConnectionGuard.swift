@@ -204,6 +204,12 @@ final class ConnectionGuard: ChannelDuplexHandler {
       isAnswering = false
       unanswered -= 1
       continueIfNext(context)
+      // The server reads no more of a last request that it has answered; its client may send all of it before it reads.
+      if isLastRequest, request != nil, unanswered == 0, case .open = phase {
+        request = nil
+        bodyPart = nil
+        end(context, answer: nil, unanswered: 0)
+      }
       endIfNext(context)
     }
   }
