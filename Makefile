@@ -14,12 +14,13 @@ ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps build demo test torture format lint bench bench-peers install clean
+.PHONY: help deps build demo test torture sanitize format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
 	@echo "make test     run the tests"
 	@echo "make torture  500 kills, every power cut, full disks, an hour of fuzzing; GPTQD_TORTURE_SEED= repeats a run"
+	@echo "make sanitize the unit tests with AddressSanitizer and ThreadSanitizer, two builds of their own"
 	@echo "make build    build gptqd and gptqctl into .build/release"
 	@echo "make bench    measure against the machine's limits; BENCH=--help tells what else it takes, such as --json"
 	@echo "make bench-peers  measure beside GPTQModel: PYTHON= that has it, MODEL= folder, TOKENS= JSON Lines of input_ids"
@@ -42,6 +43,12 @@ test: deps
 
 torture: deps
 	GPTQD_TORTURE=1 $(SWIFT) test $(TEST_FLAGS) --filter TortureTests
+
+# Not those that measure time, nor the daemon's executable under strace.
+sanitize: deps
+	@for kind in address thread; do \
+	  $(SWIFT) test $(TEST_FLAGS) --sanitize=$$kind --scratch-path .build/sanitize-$$kind --skip 'TortureTests|LoadTests' || exit 1; \
+	done
 
 bench: build
 	@.build/release/gptqd-bench $(BENCH)

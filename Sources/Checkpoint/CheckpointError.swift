@@ -73,6 +73,14 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 extension CheckpointError {
+  /// Nothing is known of the file's contents.
+  public var isOfReading: Bool {
+    switch self {
+    case .cannotRead, .tooManyOpenFiles: true
+    default: false
+    }
+  }
+
   /// - Parameter error: Of a call that opens or writes `file`.
   static func writing(_ file: URL, _ error: any Error) -> CheckpointError {
     writing(file, error.posixCode) ?? .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)

@@ -3,7 +3,7 @@ import StrictJSON
 
 /// A memory-mapped safetensors file whose header has been checked in full.
 ///
-/// All offsets are checked against the size at opening (`fstat`). Reading a file that shrinks while it is mapped is an error.
+/// All offsets are checked against the size at opening (`fstat`). A file that shrinks while it is mapped is noticed when it is read.
 public final class SafetensorsFile: Sendable {
   /// In the order of their bytes.
   public let tensors: [TensorInfo]

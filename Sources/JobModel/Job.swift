@@ -76,9 +76,15 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     func isAtPlace(of other: Interruption) -> Bool { stage == other.stage && layersDone == other.layersDone }
   }
 
+  /// The next end of the daemon at the same place would be the last.
+  public var isSuspect: Bool { endsAtSamePlace == Interruption.limit - 1 }
+
+  /// How many of the interruptions were where the last one was.
+  private var endsAtSamePlace: Int { interruptions.last.map { interruptions.count(where: $0.isAtPlace) } ?? 0 }
+
   /// What to fail the job with; nil where another start may get further.
   public var interruptionFailure: Failure? {
-    guard let last = interruptions.last, interruptions.count(where: last.isAtPlace) >= Interruption.limit else { return nil }
+    guard let last = interruptions.last, endsAtSamePlace >= Interruption.limit else { return nil }
     let place = "\(last.stage?.rawValue ?? "waiting"), with \(last.layersDone) layers done" + (last.layer.map { ", next \($0)" } ?? "")
     return Failure(
       code: "daemon_interrupted", layer: last.layer,

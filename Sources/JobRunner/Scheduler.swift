@@ -15,6 +15,7 @@ public actor Scheduler: Service {
   private let workers: Int
   private let gracePeriod: Duration
   private let withdraw: @Sendable (JobID) -> Void
+  private let clearUp: @Sendable (JobID) -> Void
   private let makeRoom: @Sendable () -> Void
   private let logger: Logger
   private var running: [JobID: CancellationFlag] = [:]
@@ -25,20 +26,23 @@ public actor Scheduler: Service {
   ///   - workers: Jobs that run at once.
   ///   - gracePeriod: How long running jobs may take to stop when the daemon does.
   ///   - makeRoom: Gives the database some of a full disk's space, so that a job's end can be stored.
+  ///   - clearUp: Removes what a job needed only until its success was stored.
   ///   - withdraw: Removes what a job published before it failed or turned out to be cancelled.
   public init(
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
-    makeRoom: @escaping @Sendable () -> Void = {}, withdraw: @escaping @Sendable (JobID) -> Void
+    makeRoom: @escaping @Sendable () -> Void = {}, clearUp: @escaping @Sendable (JobID) -> Void = { _ in },
+    withdraw: @escaping @Sendable (JobID) -> Void
   ) {
     self.init(
       repository: repository, executor: executor, workers: workers, gracePeriod: gracePeriod, logger: logger, makeRoom: makeRoom,
-      withdraw: withdraw, claimNext: { try await repository.claimNext(now: Date()) })
+      clearUp: clearUp, withdraw: withdraw, claimNext: { try await repository.claimNext(now: Date()) })
   }
 
   /// - Parameter claimNext: Instead of the repository's, for tests of what comes between.
   package init(
     repository: JobRepository, executor: any JobExecutor, workers: Int, gracePeriod: Duration, logger: Logger,
-    makeRoom: @escaping @Sendable () -> Void = {}, withdraw: @escaping @Sendable (JobID) -> Void, claimNext: @escaping Claim
+    makeRoom: @escaping @Sendable () -> Void = {}, clearUp: @escaping @Sendable (JobID) -> Void = { _ in },
+    withdraw: @escaping @Sendable (JobID) -> Void, claimNext: @escaping Claim
   ) {
     self.repository = repository
     self.claimNext = claimNext
@@ -47,6 +51,7 @@ public actor Scheduler: Service {
     self.gracePeriod = gracePeriod
     self.logger = logger
     self.makeRoom = makeRoom
+    self.clearUp = clearUp
     self.withdraw = withdraw
   }
 
@@ -58,7 +63,7 @@ public actor Scheduler: Service {
 
   /// Runs jobs until the daemon stops.
   public func run() async throws {
-    for job in try await repository.takeUpOrphans(now: Date()) {
+    for job in try await takeUpOrphans() {
       let metadata: Logger.Metadata = ["job": "\(job.id)", "interruptions": "\(job.interruptions.count)"]
       if let failure = job.error {
         logger.error("job given up", metadata: metadata.merging(["error": "\(failure.detail)"]) { $1 })
@@ -72,17 +77,33 @@ public actor Scheduler: Service {
         while !isDraining, running.count < workers, let job = await claim() {
           // A retry can come before the scheduler has seen the end of the start before.
           while running[job.id] != nil { await nextEnd() }
+          // Runs alone, so that it brings down no other job's start, nor is blamed for another's.
+          if job.isSuspect { while !running.isEmpty, !isDraining { await nextEnd() } }
           let flag = CancellationFlag()
           running[job.id] = flag
           // The daemon was asked to stop during the claim.
           if isDraining { flag.set(.draining) }
           // Not a child task: that one would be waited for, also after the grace period.
           Task { await self.see(job, through: flag) }
+          if job.isSuspect { while running[job.id] != nil, !isDraining { await nextEnd() } }
         }
       }
       await drain()
     } onGracefulShutdown: {
       Task { await self.beginDraining() }
+    }
+  }
+
+  /// Tries again as long as the disk doesn't take it.
+  private func takeUpOrphans() async throws -> [Job] {
+    while true {
+      do {
+        return try await repository.takeUpOrphans(now: Date())
+      } catch let error as JobStoreError where error.isOfDisk && !isDraining {
+        logger.error("the jobs of the daemon before can't be taken up yet", metadata: ["error": "\(error)"])
+        makeRoom()
+        try await Task.sleep(for: Self.patience)
+      }
     }
   }
 
@@ -106,6 +127,7 @@ public actor Scheduler: Service {
   package func beginDraining() {
     isDraining = true
     for flag in running.values { flag.set(.draining) }
+    for waiter in endWaiters.keys { release(waiter) }
     waker.finish()
   }
 
@@ -174,6 +196,7 @@ public actor Scheduler: Service {
         }
         let ended = try await repository.finish(job.id, outcome, now: Date())
         if ended.status == .cancelled { withdraw(job.id) }
+        if ended.status == .succeeded { clearUp(job.id) }
         return logger.info("job ended", metadata: ["status": "\(ended.status.rawValue)", "error": "\(ended.error?.detail ?? "none")"])
       } catch let error as JobStoreError where error.isOfDisk && !isDraining {
         logger.error("the job's end can't be stored yet", metadata: ["error": "\(error)"])

@@ -31,13 +31,15 @@ public struct KnownDamping: Sendable, Hashable {
 }
 
 extension JobJournal {
-  /// What worked for a layer in the last job that had to go beyond the first try.
-  public func knownDamping(of layer: String, in context: DampingContext) throws -> KnownDamping? {
+  /// What worked for a layer in the last job that had to go beyond the first try, if that ended before a moment: a job that is
+  /// interrupted shall go on with what was known when it began.
+  public func knownDamping(of layer: String, in context: DampingContext, before moment: Date) throws -> KnownDamping? {
     try database.read { database in
       let row = try Row.fetchOne(
         database,
-        sql: "SELECT damping, precision FROM damping_history WHERE model = ? AND calibration = ? AND layer = ? AND damp_percent = ?",
-        arguments: [context.model, context.calibration, layer, context.dampPercent])
+        sql:
+          "SELECT damping, precision FROM damping_history WHERE model = ? AND calibration = ? AND layer = ? AND damp_percent = ? AND at <= ?",
+        arguments: [context.model, context.calibration, layer, context.dampPercent, APICoding.text(moment)])
       guard let row, let precision = AttemptRecord.Precision(rawValue: row["precision"]) else { return nil }
       return KnownDamping(damping: row["damping"], precision: precision)
     }

@@ -63,13 +63,17 @@ extension JobRepository {
     }
   }
 
-  /// Stores which files of a job's artifact no longer have the bytes that were published.
-  public func setDamagedFiles(of id: JobID, _ files: [String], now: Date) async throws {
-    let files = Set(files).sorted()
+  /// Stores which files of a job's artifact no longer have the bytes that were published, and which have them again.
+  ///
+  /// - Returns: All that are damaged now; nil where nothing is new, or the job is gone.
+  public func noteDamage(to damaged: Set<String>, repairOf whole: Set<String>, of id: JobID, now: Date) async throws -> [String]? {
     try await write { database in
-      guard let job = try database.job(id), job.damagedFiles != files else { return }
+      guard let job = try database.job(id) else { return nil }
+      let files = Set(job.damagedFiles).union(damaged).subtracting(whole).sorted()
+      guard files != job.damagedFiles else { return nil }
       try database.update(job) { $0.damagedFiles = files }
       try database.append(.damage, to: id, ["files": .array(files.map { .string($0) })], at: now)
+      return files
     }
   }
 }

@@ -56,8 +56,10 @@ public struct BlockFiles: Sendable {
 
   /// Removes the blocks from one on.
   func discard(from first: Int) {
-    var block = first
-    while unlink(file(block).path) == 0 { block += 1 }
+    var end = first
+    while FileManager.default.fileExists(atPath: file(end).path) { end += 1 }
+    // The last one first: what a crash leaves is still without a gap.
+    for block in (first..<end).reversed() { unlink(file(block).path) }
   }
 
   /// Frees the space of what can be computed again.
@@ -81,10 +83,12 @@ public struct BlockFiles: Sendable {
 
   /// Reads what an earlier run left. Blocks that were made from another source, or whose bytes are no longer what was written, don't
   /// count, nor do those after them.
-  public func survey(source: BlockSource) -> Survey {
+  ///
+  /// - Throws: `CheckpointError` for a file that can't be read just now.
+  public func survey(source: BlockSource) throws -> Survey {
     var states: [State] = []
     while FileManager.default.fileExists(atPath: file(states.count).path) {
-      guard let file = try? open(states.count), let state = Self.state(of: file) else {
+      guard let state = try state(of: states.count) else {
         return Survey(states: states, rejection: "the file of block \(states.count) is damaged")
       }
       guard state.source == source else {
@@ -97,12 +101,19 @@ public struct BlockFiles: Sendable {
   }
 
   /// nil where the file isn't as it was written.
-  private static func state(of file: SafetensorsFile) -> State? {
-    guard let text = file.metadata[stateKey] else { return nil }
+  private func state(of block: Int) throws -> State? {
+    let file: SafetensorsFile
+    do {
+      file = try open(block)
+    } catch let error as CheckpointError {
+      if error.isOfReading { throw error }
+      return nil
+    }
+    guard let text = file.metadata[Self.stateKey] else { return nil }
     var hash = SHA256()
     hash.update(data: Data(text.utf8))
-    for tensor in file.tensors { try? file.withBytes(of: tensor.name) { hash.update(bufferPointer: $0) } }
-    guard file.metadata[digestKey] == hash.finalize().hexadecimal else { return nil }
+    for tensor in file.tensors { try file.withBytes(of: tensor.name) { hash.update(bufferPointer: $0) } }
+    guard file.metadata[Self.digestKey] == hash.finalize().hexadecimal else { return nil }
     return try? JSONDecoder().decode(State.self, from: Data(text.utf8))
   }
 }

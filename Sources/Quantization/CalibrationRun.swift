@@ -71,6 +71,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
       try quantized.grow(tokens: samples.sequences.tokens.count)
       try original?.grow(tokens: samples.sequences.tokens.count)
     }
+    hidden.removeAll(beyond: finished)
     let kept = try hidden.read(
       into: streamsByName, room: samples.sequences.tokens.count, channels: configuration.hiddenSize, atMost: finished, source: source)
     let keptSamples = (kept?.tokens ?? 0) / samples.length

@@ -71,9 +71,11 @@ struct HiddenStateFile {
       try DurableFile.move(temporary, to: file(blocks))
     } catch let error as CheckpointError {
       unlink(temporary.path)
-      // The disk filled up meanwhile, which is no reason to stop.
-      guard case .cannotWrite = error else { throw error }
-      return false
+      // The disk filled up meanwhile, or has a fault: what is spared is no reason to stop.
+      switch error {
+      case .diskFull, .cannotWrite, .tooManyOpenFiles: return false
+      default: throw error
+      }
     }
     (lastWrite, lastCost) = (.now, .now - start)
     return true
@@ -114,6 +116,11 @@ struct HiddenStateFile {
   /// - Parameter blocks: Passed by the states that stay; nil: none stay.
   static func removeAll(in folder: URL, but blocks: Int?) {
     for passed in kept(in: folder) where passed != blocks { unlink(file(passed, in: folder).path) }
+  }
+
+  /// Removes states that come out of blocks which aren't finished: these may become others.
+  func removeAll(beyond blocks: Int) {
+    for passed in Self.kept(in: folder) where passed > blocks { unlink(file(passed).path) }
   }
 
   private static let sourceKey = "gptqd.source"

@@ -63,7 +63,7 @@ public struct LayerFile: Sendable {
   ) throws -> Result {
     let observer = WarningRecorder(observer)
     let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
-    var states = Array(blocks.survey(source: source).states.prefix(layers.count))
+    var states = Array(try blocks.survey(source: source).states.prefix(layers.count))
     for (layer, index) in zip(layers, layers.indices).dropFirst(states.count) {
       try observer.checkCancellation()
       let result = try quantize(index, solver)

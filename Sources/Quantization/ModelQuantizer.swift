@@ -73,7 +73,7 @@ public struct ModelQuantizer: Sendable {
   ) throws -> Result {
     try requireFiniteWeights(observer)
     let observer = WarningRecorder(observer)
-    var states = Array(blocks.survey(source: source).states.prefix(stepCount))
+    var states = Array(try blocks.survey(source: source).states.prefix(stepCount))
     blocks.discard(from: states.count)
     switch plan.base.method {
     case .gptq:

@@ -100,12 +100,13 @@ public final class DataFolder: Sendable {
 
   /// Takes a little space that the database gets when the disk is full, so that the ends of jobs can be stored.
   func keepReserve() {
-    guard !FileManager.default.fileExists(atPath: reserve.path) else { return }
-    let bytes = min(Self.reserveBytes, (FileManager.freeBytes(in: url) ?? 0) / 8)
+    let present = FileIdentity(of: reserve)?.size ?? 0
+    let bytes = min(Self.reserveBytes, present + (FileManager.freeBytes(in: url) ?? 0) / 8)
+    guard present < bytes else { return }
     let descriptor = unsafe open(reserve.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    if bytes == 0 || posix_fallocate(descriptor, 0, off_t(bytes)) != 0 { releaseReserve() }
+    if posix_fallocate(descriptor, 0, off_t(bytes)) != 0 { releaseReserve() }
   }
 
   func releaseReserve() { _ = unsafe unlink(reserve.path) }

@@ -43,6 +43,19 @@ import gptqctl
     }
   }
 
+  @Test("A dataset that memory has no room for is refused before it is read")
+  func refusesTooLargeData() async throws {
+    try await EngineServer.run(["GPTQD_COMPUTE_MEMORY_LIMIT": "400MiB"]) { server in
+      let file = server.datasets.appending(component: "large.jsonl")
+      try Data("{}".utf8).write(to: file)
+      #expect(truncate(file.path, 101 << 20) == 0)
+      let problem = try #require(try await server.refusal(Self.request.replacing("\"ids\"", with: "\"large\"")))
+      #expect(problem.code == .memoryLimit && problem.status == 422)
+      #expect(problem.detail.contains("large.jsonl has 105906176 bytes"), "\(problem.detail)")
+      #expect(try await server.refusal(Self.request) == nil)
+    }
+  }
+
   @Test("A disk that is too small is refused with what is needed and what is free")
   func refusesTooLittleDisk() async throws {
     try await EngineServer.run(freeBytes: 1000) { server in

@@ -157,6 +157,32 @@ import Testing
     }
   }
 
+  @Test("A job that may be the one that brings the daemon down runs alone, so that no other is blamed")
+  func runsSuspectsAlone() async throws {
+    let suspect = try await store.submit(priority: 1)
+    for _ in 0..<2 {
+      #expect(try await store.repository.claimNext(now: Date())?.id == suspect.id)
+      _ = try await store.repository.takeUpOrphans(now: Date())
+    }
+    let others = [try await store.submit(priority: 2), try await store.submit(second: 1), try await store.submit(second: 2)]
+    let running = Mutex<Set<JobID>>([])
+    let company = Mutex<Set<JobID>>([])
+    try await scheduling(workers: 2) { job, _, _ in
+      running.withLock { _ = $0.insert(job.id) }
+      Thread.sleep(forTimeInterval: 0.05)
+      let beside = running.withLock { $0 }
+      if beside.contains(suspect.id) { company.withLock { $0.formUnion(beside.subtracting([suspect.id])) } }
+      running.withLock { _ = $0.remove(job.id) }
+      return TestStore.success
+    } body: { _ in
+      for job in [suspect] + others {
+        let status = try await ended(job.id).status
+        #expect(status == .succeeded)
+      }
+    }
+    #expect(company.withLock { $0 }.isEmpty)
+  }
+
   @Test("The first reason to stop stays")
   func keepsTheReason() {
     let flag = CancellationFlag()

@@ -17,12 +17,12 @@ import Testing
   func remembers() async throws {
     let (first, second) = (try await journal(), try await journal())
     try await Task.detached {
-      #expect(try first.knownDamping(of: Self.layer, in: Self.context) == nil)
+      #expect(try first.knownDamping(of: Self.layer, in: Self.context, before: .distantFuture) == nil)
       try first.remember(Self.known, for: Self.layer, in: Self.context)
-      #expect(try second.knownDamping(of: Self.layer, in: Self.context) == Self.known)
+      #expect(try second.knownDamping(of: Self.layer, in: Self.context, before: .distantFuture) == Self.known)
       let better = KnownDamping(damping: 0.05, precision: .float32)
       try second.remember(better, for: Self.layer, in: Self.context)
-      #expect(try first.knownDamping(of: Self.layer, in: Self.context) == better)
+      #expect(try first.knownDamping(of: Self.layer, in: Self.context, before: .distantFuture) == better)
     }.value
   }
 
@@ -35,9 +35,9 @@ import Testing
         DampingContext(model: "f2", calibration: "c1", dampPercent: 0.01), .init(model: "f1", calibration: "", dampPercent: 0.01),
         .init(model: "f1", calibration: "c1", dampPercent: 0.02),
       ] {
-        #expect(try journal.knownDamping(of: Self.layer, in: context) == nil)
+        #expect(try journal.knownDamping(of: Self.layer, in: context, before: .distantFuture) == nil)
       }
-      #expect(try journal.knownDamping(of: "model.layers.1.self_attn.q_proj", in: Self.context) == nil)
+      #expect(try journal.knownDamping(of: "model.layers.1.self_attn.q_proj", in: Self.context, before: .distantFuture) == nil)
     }.value
   }
 
@@ -48,7 +48,7 @@ import Testing
     try await Task.detached {
       try journal.remember(Self.known, for: Self.layer, in: Self.context)
       let other = JobJournal(try JobRepository(database: file), job: journal.job, attempt: 2)
-      #expect(try other.knownDamping(of: Self.layer, in: Self.context) == Self.known)
+      #expect(try other.knownDamping(of: Self.layer, in: Self.context, before: .distantFuture) == Self.known)
     }.value
   }
 }

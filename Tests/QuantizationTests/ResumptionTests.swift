@@ -91,6 +91,17 @@ import Testing
     #expect(observer.moreWork > 0)
   }
 
+  /// A block that is made again may become another: damping and recovery may change between two starts.
+  @Test("Hidden states that come out of a block which isn't finished aren't used")
+  func forgetsStatesOfUnfinishedBlocks() throws {
+    let folder = try TemporaryFolder()
+    interrupt(folder, at: "model.layers.2.mlp.gate_proj", hidden: .zero)
+    let blocks = folder.url.appending(component: "blocks")
+    try FileManager.default.removeItem(at: blocks.appending(component: "block-00001.safetensors"))
+    interrupt(folder, at: "model.layers.1.mlp.gate_proj")
+    #expect(try Self.hiddenStates(folder) == [])
+  }
+
   @Test("A block that was damaged on disk is made again, with those behind it", arguments: [40, 3000])
   func distrustsBlocks(offset: Int) throws {
     let undisturbed = try run(TemporaryFolder())
@@ -101,7 +112,7 @@ import Testing
     bytes[offset] ^= 1
     try bytes.write(to: file)
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
-    let survey = blocks.survey(source: BlockSource([:]))
+    let survey = try blocks.survey(source: BlockSource([:]))
     #expect(survey.count == 1)
     #expect(survey.rejection == "the file of block 1 is damaged")
     let observer = RecordingObserver()
@@ -115,13 +126,13 @@ import Testing
     interrupt(folder, at: "model.layers.2.mlp.gate_proj")
     let blocks = try BlockFiles(in: folder.url.appending(component: "blocks"))
     let source = BlockSource(["the model": "1", "the dataset": "2"])
-    #expect(blocks.survey(source: source).rejection == "the dataset and the model changed since block 0 was made")
+    #expect(try blocks.survey(source: source).rejection == "the dataset and the model changed since block 0 was made")
     let observer = RecordingObserver()
     _ = try run(folder, source: source, observer: observer)
     #expect(Set(observer.finished.map(\.layer.block)) == [0, 1, 2])
-    #expect(blocks.survey(source: source).count == 3)
+    #expect(try blocks.survey(source: source).count == 3)
     let other = BlockSource(["the model": "1", "the dataset": "3"])
-    #expect(blocks.survey(source: other).rejection == "the dataset changed since block 0 was made")
+    #expect(try blocks.survey(source: other).rejection == "the dataset changed since block 0 was made")
   }
 
   /// Each lot of sequences has its own held-out tenth, so that the order in which they came matters.

@@ -100,6 +100,8 @@ import Testing
       let damaged = findings.filter { $0.damage != nil }
       #expect(damaged.map(\.path) == ["model.safetensors"] && damaged.map(\.job) == [broken.id])
       #expect(try await audit.run(only: whole.id) { _ in } == 0)
+      let unknown = JobID()
+      await #expect(throws: JobStoreError.unknownJob(unknown.text)) { try await audit.run(only: unknown) { _ in } }
       #expect(try await server.job(broken.id).damagedFiles == [], "an audit changes nothing")
     }
   }
@@ -115,7 +117,7 @@ import Testing
       try Data(content.utf8).write(to: file)
       try await TestServer.run(in: folder) { server in
         var job = try await server.job(id)
-        for _ in 0..<500 where job.damagedFiles != damaged {
+        for _ in 0..<6000 where job.damagedFiles != damaged {
           try await Task.sleep(for: .milliseconds(10))
           job = try await server.job(id)
         }

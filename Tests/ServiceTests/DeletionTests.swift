@@ -57,7 +57,7 @@ import Testing
       try await TestServer.run(["GPTQD_RETENTION_MAX_DATA_BYTES": "\(limit)"], in: folder) { server in
         _ = await server.engine.nextStart()
         var left: [JobID] = []
-        for _ in 0..<500 where left != expected {
+        for _ in 0..<6000 where left != expected {
           try await Task.sleep(for: .milliseconds(10))
           left = try await server.send("GET", "/v1/jobs").decode(APIList<Job>.self).data.map(\.id).sorted()
         }
@@ -84,7 +84,7 @@ import Testing
     }
     let (old, new) = try #require(ids)
     try await TestServer.run(["GPTQD_RETENTION_DAYS": "1"], in: folder) { server in
-      for _ in 0..<500 where try await server.send("GET", "/v1/jobs/\(old)").status == 200 {
+      for _ in 0..<6000 where try await server.send("GET", "/v1/jobs/\(old)").status == 200 {
         try await Task.sleep(for: .milliseconds(10))
       }
       #expect(try await server.send("GET", "/v1/jobs").decode(APIList<Job>.self).data.map(\.id) == [new])

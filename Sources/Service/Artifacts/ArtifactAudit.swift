@@ -27,27 +27,38 @@ public struct ArtifactAudit: Sendable {
   ///   - report: Told of each file.
   /// - Returns: How many files are damaged.
   public func run(only: JobID?, report: (Finding) -> Void) async throws -> Int {
+    if let only {
+      guard let job = try await repository.job(only) else { throw JobStoreError.unknownJob(only.text) }
+      return try audit(job, report)
+    }
     var damaged = 0
     var last: JobID?
     repeat {
       let page = try await repository.jobs(status: .succeeded, limit: 100, after: last)
-      for job in page.data where only == nil || job.id == only {
-        for file in job.result?.files ?? [] {
-          let damage = try damage(of: file, job.id)
-          if damage != nil { damaged += 1 }
-          report(Finding(job: job.id, path: file.path, damage: damage))
-        }
-      }
+      for job in page.data { damaged += try audit(job, report) }
       last = page.hasMore ? page.data.last?.id : nil
     } while last != nil
     return damaged
+  }
+
+  private func audit(_ job: Job, _ report: (Finding) -> Void) throws -> Int {
+    try (job.result?.files ?? []).reduce(0) { count, file in
+      let damage = try damage(of: file, job.id)
+      report(Finding(job: job.id, path: file.path, damage: damage))
+      return count + (damage == nil ? 0 : 1)
+    }
   }
 
   private func damage(of file: ArtifactManifest.File, _ job: JobID) throws -> String? {
     let artifact = JobFolders(job.text, in: folder).artifact
     guard let handle = try SafeFile.open(file.path, in: artifact) else { return "it isn't there" }
     defer { try? handle.close() }
-    let digest = try FileDigest(of: handle, checkCancellation: {})
+    let digest: FileDigest
+    do {
+      digest = try FileDigest(of: handle, checkCancellation: {})
+    } catch {
+      return "it can't be read: \(error.localizedDescription)"
+    }
     guard digest.size == file.size else { return "it has \(digest.size) bytes, \(file.size) were published" }
     return digest.sha256 == file.sha256 ? nil : "its SHA-256 is \(digest.sha256), \(file.sha256) was published"
   }

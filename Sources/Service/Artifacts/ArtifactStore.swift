@@ -40,29 +40,29 @@ actor ArtifactStore {
   ///
   /// - Throws: `Problem` (410) where the file is damaged or gone.
   func open(_ file: ArtifactManifest.File, of job: Job) async throws -> FileHandle {
-    guard let (handle, identity) = try await open(file.path, of: job.id), try await isIntact(file, of: job.id, identity) else {
-      try await note([file.path] + job.damagedFiles, of: job)
+    guard let handle = try await openIntact(file, of: job.id) else {
+      try await note(damaged: [file.path], whole: [], of: job.id)
       throw Problem.damagedFile(file.path)
     }
     // It was put back.
-    if job.damagedFiles.contains(file.path) { try await note(job.damagedFiles.filter { $0 != file.path }, of: job) }
+    if job.damagedFiles.contains(file.path) { try await note(damaged: [], whole: [file.path], of: job.id) }
     return handle
   }
 
   /// Hashes every file of a job's artifact, and stores what is damaged.
   func verify(_ job: Job) async throws {
-    var damaged: [String] = []
+    var (damaged, whole): (Set<String>, Set<String>) = ([], [])
     for file in job.result?.files ?? [] {
       try Task.checkCancellation()
       verdicts[Name(job: job.id, path: file.path)] = nil
-      guard let (handle, identity) = try await open(file.path, of: job.id) else {
-        damaged.append(file.path)
-        continue
+      if let handle = try await openIntact(file, of: job.id) {
+        try? handle.close()
+        whole.insert(file.path)
+      } else {
+        damaged.insert(file.path)
       }
-      try? handle.close()
-      if try await !isIntact(file, of: job.id, identity) { damaged.append(file.path) }
     }
-    if damaged != job.damagedFiles { try await note(damaged, of: job) }
+    try await note(damaged: damaged, whole: whole, of: job.id)
   }
 
   /// Removes the files of a job that was deleted.
@@ -79,12 +79,26 @@ actor ArtifactStore {
     try await repository.completeDeletion(of: id)
   }
 
-  private func note(_ damaged: [String], of job: Job) async throws {
-    if !damaged.isEmpty {
-      logger.critical(
-        "an artifact is damaged", metadata: ["job": "\(job.id)", "files": "\(damaged.sorted().joined(separator: ", "))"])
+  /// Nothing happens where the job was deleted meanwhile.
+  private func note(damaged: Set<String>, whole: Set<String>, of job: JobID) async throws {
+    guard let known = try await repository.noteDamage(to: damaged, repairOf: whole, of: job, now: Date()), !known.isEmpty else { return }
+    logger.critical("an artifact is damaged", metadata: ["job": "\(job)", "files": "\(known.joined(separator: ", "))"])
+  }
+
+  /// nil where the file is damaged or gone.
+  ///
+  /// - Throws: `Problem` (503) for a file that is written again and again.
+  private func openIntact(_ file: ArtifactManifest.File, of job: JobID) async throws -> FileHandle? {
+    for _ in 0..<3 {
+      guard let (handle, identity) = try await open(file.path, of: job) else { return nil }
+      // Of another identity: somebody changed the file, or its owner or links, since the verdict; the next try sees which.
+      if let verdict = try await verdict(on: file, of: job, identity), verdict.identity == identity {
+        return verdict.isIntact ? handle : nil
+      }
+      try? handle.close()
     }
-    try await repository.setDamagedFiles(of: job.id, damaged, now: Date())
+    throw Problem(
+      .unavailable, status: 503, title: "The file is being changed", detail: "\(file.path) changed while it was read; try again")
   }
 
   /// nil where there is no such file; links count as none.
@@ -99,14 +113,15 @@ actor ArtifactStore {
   }
 
   /// - Parameter identity: Of the file as it is now.
-  private func isIntact(_ file: ArtifactManifest.File, of job: JobID, _ identity: FileIdentity) async throws -> Bool {
+  private func verdict(on file: ArtifactManifest.File, of job: JobID, _ identity: FileIdentity) async throws -> Verdict? {
     let name = Name(job: job, path: file.path)
-    if let verdict = verdicts[name], verdict.identity == identity { return verdict.isIntact }
+    if let verdict = verdicts[name], verdict.identity == identity { return verdict }
     let verification = verifications[name] ?? Task { try await self.hash(file, of: job) }
     verifications[name] = verification
     defer { verifications[name] = nil }
-    verdicts[name] = try await verification.value
-    return verdicts[name]?.isIntact ?? false
+    let verdict = try await verification.value
+    verdicts[name] = verdict
+    return verdict
   }
 
   /// - Returns: nil where there is no such file, or somebody wrote it meanwhile.
@@ -114,7 +129,8 @@ actor ArtifactStore {
     guard let (handle, identity) = try await open(file.path, of: job) else { return nil }
     return try await files.run {
       defer { try? handle.close() }
-      let isIntact = try identity.size == file.size && FileDigest(of: handle, checkCancellation: {}).sha256 == file.sha256
+      // What can't be read can't be right.
+      let isIntact = identity.size == file.size && (try? FileDigest(of: handle, checkCancellation: {}))?.sha256 == file.sha256
       return FileIdentity(descriptor: handle.fileDescriptor) == identity ? Verdict(identity: identity, isIntact: isIntact) : nil
     }
   }

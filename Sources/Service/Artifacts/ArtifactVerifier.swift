@@ -20,12 +20,20 @@ struct ArtifactVerifier: Service {
     }
   }
 
+  private func verify(_ job: Job) async {
+    do {
+      try await store.verify(job)
+    } catch {
+      if !Task.isCancelled { logger.error("an artifact can't be verified", metadata: ["job": "\(job.id)", "error": "\(error)"]) }
+    }
+  }
+
   private func round() async {
     var last: JobID?
     repeat {
       do {
         let page = try await repository.jobs(status: .succeeded, limit: 100, after: last)
-        for job in page.data { try await store.verify(job) }
+        for job in page.data { await verify(job) }
         last = page.hasMore ? page.data.last?.id : nil
       } catch {
         if !Task.isCancelled { logger.error("artifacts can't be verified", metadata: ["error": "\(error)"]) }

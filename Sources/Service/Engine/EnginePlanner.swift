@@ -22,6 +22,7 @@ public struct EnginePlanner: JobPlanner {
   /// - Throws: `Problem` that names the field to mend.
   public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
     do {
+      try InputSizes.check(files, memory: limits.memory)
       let options = QuantizationOptions(request.quantization)
       let rules = request.quantization.dynamic.map(ModuleRule.init)
       guard request.kind == .model else { return try planLayers(options, rules, file: files.model) }
@@ -35,6 +36,8 @@ public struct EnginePlanner: JobPlanner {
       return JobPlan(
         layers: quantizer.layers.map { LayerRecord($0) },
         warnings: Self.warnings(quantizer), estimate: estimate)
+    } catch let error as InputSizes.TooLarge {
+      throw Problem(.memoryLimit, status: 422, title: "A file is too large", detail: "\(error)")
     } catch let error as QuantizationError where error.isMemoryLimit {
       throw Problem(.memoryLimit, status: 422, title: "The job needs more memory than it may use", detail: error.description)
     } catch let error as QuantizationError {

@@ -37,7 +37,7 @@ struct EngineRun {
 
   /// How many blocks an earlier start finished. Tells the owner why others that are there don't count.
   func finishedBlocks() throws -> Int {
-    let survey = blocks.survey(source: source)
+    let survey = try blocks.survey(source: source)
     if let rejection = survey.rejection {
       try warnings.note("the job went on from block \(survey.count), not from where it was: \(rejection)")
     }
@@ -49,13 +49,14 @@ struct EngineRun {
 
   func observer(_ progress: ProgressMeter, _ plan: QuantizationPlan) -> JournalObserver {
     JournalObserver(
-      journal: journal, cancellation: cancellation, jobAttempt: job.attempt, request: job.request, plan: plan, fingerprints: fingerprints,
+      journal: journal, cancellation: cancellation, jobAttempt: job.attempt, began: job.startedAt ?? Date(), request: job.request,
+      plan: plan, fingerprints: fingerprints,
       progress: progress, warnings: warnings)
   }
 
   /// Stores what cured layers of finished blocks, however the work ends.
   func rememberingCures(_ observer: JournalObserver, _ work: () throws -> JobOutcome) throws -> JobOutcome {
-    defer { try? observer.rememberCures(of: blocks.survey(source: source).outcomes) }
+    defer { try? observer.rememberCures(of: try blocks.survey(source: source).outcomes) }
     return try work()
   }
 
@@ -67,7 +68,9 @@ struct EngineRun {
     let text = report.json.serialized(indent: 2) + "\n"
     try DurableFile.write(Data(text.utf8), to: staging.appending(component: "report.json"))
     try journal.stage(.publishing)
-    guard try SourceFingerprint.blocks(job.request, files) == source else {
+    guard SourceFingerprint.model(files.model) == fingerprints.model,
+      SourceFingerprint.calibration(job.request.calibration, file: files.calibration) == fingerprints.calibration
+    else {
       throw Job.Failure(
         code: "source_changed",
         detail: "the model or the dataset was changed while the job ran, so its result is of neither the old nor the new",

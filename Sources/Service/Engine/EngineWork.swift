@@ -17,7 +17,8 @@ public struct EngineWork: Sendable {
     self.maxShardBytes = maxShardBytes
   }
 
-  /// Finished blocks stay in the work folder until the job succeeds, so that another start goes on from them.
+  /// Finished blocks stay in the work folder, so that another start goes on from them: until the job's success is stored, when they
+  /// are the caller's to remove.
   ///
   /// - Throws: `Job.Failure` with advice for what can be expected to go wrong, `CancellationError` where the flag was set.
   @Sendable public func run(
@@ -25,14 +26,14 @@ public struct EngineWork: Sendable {
   ) throws -> JobOutcome {
     defer { folders.removeUnfinished() }
     do {
+      try InputSizes.check(files, memory: limits.memory)
       let run = try EngineRun(job, files: files, folders: folders, cancellation: cancellation, journal: journal)
-      let outcome =
-        switch job.request.kind {
-        case .model: try ModelRun(run, memoryLimit: limits.memory).finish(maxShardBytes: maxShardBytes)
-        case .layers: try LayersRun(run).finish()
-        }
-      try? FileManager.default.removeItem(at: folders.work)
-      return outcome
+      return
+        switch job.request.kind
+      {
+      case .model: try ModelRun(run, memoryLimit: limits.memory).finish(maxShardBytes: maxShardBytes)
+      case .layers: try LayersRun(run).finish()
+      }
     } catch is QuantizationCancelled {
       throw CancellationError()
     } catch {

@@ -18,6 +18,7 @@ extension Job.Failure {
     case let error as ModelError:
       self.init(code: "invalid_model", detail: error.description)
     case let error as CheckpointError: self.init(error)
+    case let error as InputSizes.TooLarge: self.init(code: "memory_limit", detail: "\(error)", advice: "Then gptqctl retry.")
     case let error as JobStoreError: self.init(error)
     case let error as Job.Failure: self = error
     default:

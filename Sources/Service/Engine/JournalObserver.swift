@@ -9,6 +9,8 @@ struct JournalObserver: QuantizationObserver {
   let journal: JobJournal
   let cancellation: CancellationFlag
   let jobAttempt: Int
+  /// When the job was first started.
+  let began: Date
   let request: JobRequest
   let plan: QuantizationPlan
   /// Of the model's files and of the calibration data.
@@ -61,7 +63,8 @@ struct JournalObserver: QuantizationObserver {
   func warn(_ message: String) throws { try warnings.note(message) }
 
   func knownCure(for layer: LayerIdentity) throws -> KnownCure? {
-    guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context(of: layer)) else {
+    guard request.damping.start == .history, let known = try journal.knownDamping(of: layer.name, in: context(of: layer), before: began)
+    else {
       return nil
     }
     return KnownCure(damping: known.damping, precision: known.precision == .float32 ? .float32 : .float64)

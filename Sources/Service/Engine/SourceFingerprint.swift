@@ -43,8 +43,10 @@ enum SourceFingerprint {
   private static func files(of url: URL) -> [URL] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path).sorted()) ?? []
     guard !names.isEmpty else { return [url] }
-    return names.filter { $0 == "config.json" || $0 == "tokenizer.json" || $0.hasSuffix(".safetensors") }
-      .map { url.appending(component: $0) }
+    return names.filter {
+      $0 == "config.json" || $0 == "tokenizer.json" || $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json")
+    }
+    .map { url.appending(component: $0) }
   }
 
   private static func cut(_ request: CalibrationRequest) -> [String] {

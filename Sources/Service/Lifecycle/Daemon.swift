@@ -38,7 +38,7 @@ public struct Daemon: Sendable {
     }
     scheduler = Scheduler(
       repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger,
-      makeRoom: folder.releaseReserve
+      makeRoom: folder.releaseReserve, clearUp: { id in try? FileManager.default.removeItem(at: folder.folders(for: id.text).work) }
     ) { id in
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
@@ -122,7 +122,6 @@ public struct Daemon: Sendable {
 
   /// Removes what an earlier daemon left half-done.
   @Sendable private func sweep() async throws {
-    for id in try await repository.incompleteDeletions() { try await store.remove(id) }
     let statuses = try await repository.statuses()
     folder.sweep(statuses)
     let strangers = folder.strangers(statuses)

@@ -36,22 +36,21 @@ struct Housekeeping: Service {
   }
 
   func apply(now: Date) async throws {
-    let ended = try await repository.ended()
+    for id in try await repository.incompleteDeletions() { await removeFiles(of: id) }
     var kept: [EndedJob] = []
-    for job in ended {
-      guard let age, now.timeIntervalSince(job.finishedAt) > age / .seconds(1) else {
+    for job in try await repository.ended() {
+      if let age, now.timeIntervalSince(job.finishedAt) > age / .seconds(1) {
+        _ = try await delete(job, because: "retention.days")
+      } else {
         kept.append(job)
-        continue
       }
-      try await delete(job, because: "retention.days")
     }
     guard let maxBytes else { return }
     var bytes = folder.size
     kept.sort { ($0.status == .succeeded ? 1 : 0, $0.finishedAt) < ($1.status == .succeeded ? 1 : 0, $1.finishedAt) }
-    for job in kept {
-      guard bytes > maxBytes else { return }
-      bytes -= folder.size(of: job.id)
-      try await delete(job, because: "retention.max_data_bytes")
+    for job in kept where bytes > maxBytes {
+      let size = folder.size(of: job.id)
+      if try await delete(job, because: "retention.max_data_bytes") { bytes -= size }
     }
     if bytes > maxBytes {
       logger.warning(
@@ -60,10 +59,20 @@ struct Housekeeping: Service {
     }
   }
 
-  private func delete(_ job: EndedJob, because key: String) async throws {
-    // It may have been retried meanwhile.
-    guard try await repository.delete(job.id) == .deleted else { return }
-    try await store.remove(job.id)
+  /// - Returns: false where the job was retried meanwhile.
+  private func delete(_ job: EndedJob, because key: String) async throws -> Bool {
+    guard try await repository.delete(job.id) == .deleted else { return false }
+    await removeFiles(of: job.id)
     logger.notice("job deleted", metadata: ["job": "\(job.id)", "because": "\(key)", "status": "\(job.status.rawValue)"])
+    return true
+  }
+
+  /// What can't be removed now is tried again in the next round.
+  private func removeFiles(of id: JobID) async {
+    do {
+      try await store.remove(id)
+    } catch {
+      logger.error("the files of a deleted job can't be removed", metadata: ["job": "\(id)", "error": "\(error)"])
+    }
   }
 }

@@ -194,6 +194,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     }
     if case .head(var head) = part, head.status.code >= 200 {
       isAnswering = true
+      // Nothing that came after the request that this answers is taken up.
+      if unanswered == 1, head.headers[canonicalForm: "Connection"].contains("close") { isLastRequest = true }
       if case .ending(nil, unanswered: 0) = phase, unanswered == 1 {
         head.headers.replaceOrAdd(name: "Connection", value: "close")
         part = .head(head)
@@ -205,7 +207,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
       unanswered -= 1
       continueIfNext(context)
       // The server reads no more of a last request that it has answered; its client may send all of it before it reads.
-      if isLastRequest, request != nil, unanswered == 0, case .open = phase {
+      if isLastRequest, unanswered == 0, case .open = phase {
         request = nil
         bodyPart = nil
         end(context, answer: nil, unanswered: 0)
