@@ -59,6 +59,10 @@ import gptqctl
       #expect(second.result?.revision == first.result?.revision)
       #expect(second.result?.files == first.result?.files)
       let work = server.folder.appending(path: "data/work")
+      // Finished blocks go once success is stored, which is when it is told.
+      for _ in 0..<1000 where try !FileManager.default.contentsOfDirectory(atPath: work.path).isEmpty {
+        try await Task.sleep(for: .milliseconds(10))
+      }
       #expect(try FileManager.default.contentsOfDirectory(atPath: work.path).isEmpty)
     }
   }

@@ -28,18 +28,21 @@ struct Aftermath {
       let found = try digests(of: daemon.data.appending(path: "artifacts/\(job.id)"))
       if found != expected { findings.append("the artifact has other bytes than that of an undisturbed run") }
     }
+    // What a job needed until its success was stored goes right after that.
+    for _ in 0..<500 where !names("work").isEmpty { try await Task.sleep(for: .milliseconds(10)) }
     return findings + orphans(Set(jobs.filter { $0.status == .succeeded }.map(\.id.text)))
   }
 
   private func orphans(_ succeeded: Set<String>) -> [String] {
     var findings: [String] = []
-    func names(_ folder: String) -> Set<String> {
-      Set((try? FileManager.default.contentsOfDirectory(atPath: daemon.data.appending(component: folder).path)) ?? [])
-    }
     for name in names("artifacts").symmetricDifference(succeeded).sorted() { findings.append("artifacts/ has or lacks \(name)") }
     for name in names("work").sorted() { findings.append("work/ still has \(name)") }
     for case let path as String in FileManager.default.enumerator(atPath: daemon.data.path) ?? .init()
     where path.hasSuffix(".tmp") || path.contains(".nosync") { findings.append("\(path) is an orphan") }
     return findings
+  }
+
+  private func names(_ folder: String) -> Set<String> {
+    Set((try? FileManager.default.contentsOfDirectory(atPath: daemon.data.appending(component: folder).path)) ?? [])
   }
 }
