@@ -3,7 +3,7 @@ import LinearAlgebra
 import Transformer
 
 /// How well a model predicts text: exp of the mean negative log likelihood of a token given those before it in its sequence.
-public struct Perplexity: Sendable, Hashable {
+public struct Perplexity: Sendable, Hashable, Codable {
   public let value: Double
   /// Predicted tokens: all but the first of each sequence.
   public let tokens: Int

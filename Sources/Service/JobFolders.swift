@@ -27,7 +27,7 @@ public struct JobFolders: Sendable, Hashable {
 
   /// Leaves finished blocks in the work folder, and nothing else; no folder where there is none.
   func removeUnfinished() {
-    for name in Self.entries(blocks) where !name.hasSuffix(".safetensors") {
+    for name in Self.entries(blocks) where name.hasSuffix(".tmp") {
       try? FileManager.default.removeItem(at: blocks.appending(component: name))
     }
     guard !Self.entries(blocks).isEmpty else {

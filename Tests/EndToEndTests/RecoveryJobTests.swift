@@ -94,6 +94,31 @@ import gptqctl
     }
   }
 
+  @Test("A retry doesn't measure the source's perplexity again, and ends with the bytes of an undisturbed job")
+  func keepsTheSourcesPerplexity() async throws {
+    try await EngineServer.run { server in
+      let rows = (0..<2000).map { row in "{\"input_ids\": [" + (0..<50).map { "\(($0 * 31 + row * 7) % 157)" }.joined(separator: ",") + "]}"
+      }
+      try Data(rows.joined(separator: "\n").utf8).write(to: server.datasets.appending(component: "many.jsonl"))
+      let request = """
+        {"model": "tiny", "quantization": {"group_size": 32}, "calibration": {"dataset": "many", "samples": 1500, "sequence_length": 64},
+         "evaluation": {"dataset": "ids", "samples": 4, "sequence_length": 64}}
+        """
+      var job = try await server.submit(request)
+      while job.stage != .quantizing { job = try await server.client.get(Job.self, "/v1/jobs/\(job.id)?wait=5") }
+      _ = try await server.client.send("POST", "/v1/jobs/\(job.id)/cancel")
+      #expect(try await server.ended(job.id).status == .cancelled)
+      _ = try await server.client.send("POST", "/v1/jobs/\(job.id)/retry")
+      let ended = try await server.ended(job.id)
+      #expect(ended.status == .succeeded && ended.report?.perplexityBefore != nil)
+      let events = try await server.client.get(APIList<JobEvent>.self, "/v1/jobs/\(job.id)/events?limit=1000").data
+      let again = events.drop { $0.data["status"]?.stringValue != "cancelled" }
+      #expect(again.filter { $0.data["stage"]?.stringValue == "evaluating" }.count == 1)
+      let undisturbed = try await server.ended(server.submit(request).id)
+      #expect(undisturbed.result?.files == ended.result?.files)
+    }
+  }
+
   @Test("A layers file without Hessians is refused at submission")
   func refusesOtherFiles() async throws {
     try await EngineServer.run { server in

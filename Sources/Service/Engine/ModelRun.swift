@@ -63,7 +63,7 @@ struct ModelRun {
   }
 
   private func quantize(maxShardBytes: Int) throws -> JobOutcome {
-    let before = try measure(quantizer.checkpoint)
+    let before = try measureSource()
     try run.journal.stage(.quantizing)
     let result = try quantizer.run(
       calibration: calibration, recovery: RecoveryPolicy(run.job.request), blocks: run.blocks, source: run.source,
@@ -81,6 +81,18 @@ struct ModelRun {
       serving: ServingPreflight(quantizer.configuration, quantizer.plan, keeping: Set(kept)),
       warnings: EnginePlanner.warnings(quantizer) + [dataWarning, overflowWarning].compactMap(\.self) + result.warnings)
     return try run.succeed(report, observer: observer)
+  }
+
+  private func measureSource() throws -> Perplexity? {
+    guard let evaluation, let asked = run.job.request.evaluation, let file = run.files.evaluation else { return nil }
+    let source = SourcePerplexity(folder: run.folders.blocks, key: SourceFingerprint.evaluation(asked, file: file, of: run.files.model))
+    if let kept = source.kept {
+      observer.progress.omit(.evaluating, WorkEstimate(quantizer.configuration, plan: quantizer.plan).perplexity(evaluation))
+      return kept
+    }
+    let measured = try measure(quantizer.checkpoint)
+    if let measured { source.keep(measured) }
+    return measured
   }
 
   private func measure(_ weights: some TensorSource) throws -> Perplexity? {

@@ -46,6 +46,9 @@ final class ProgressMeter {
   /// More work than planned turned out to be needed.
   func extend(by flops: Double) { parts[.quantizing, default: Part(total: 0)].total += flops }
 
+  /// Operations that an earlier start of the job did.
+  func omit(_ phase: Phase, _ flops: Double) { parts[phase, default: Part(total: 0)].total -= flops }
+
   /// Layers that an earlier start of the job finished.
   func skip(layers count: Int) {
     layersDone += count

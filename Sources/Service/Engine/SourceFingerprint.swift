@@ -18,6 +18,13 @@ enum SourceFingerprint {
     return digest([description(file, strict: false)] + cut(request))
   }
 
+  /// Of all that the perplexity of a model depends on.
+  static func evaluation(_ request: EvaluationRequest, file: URL, of model: URL) -> String {
+    digest(
+      files(of: model).map { description($0, strict: true) }
+        + [description(file, strict: true), "\(request.samples ?? 0)", "\(request.sequenceLength ?? 0)", program])
+  }
+
   /// Of everything that a finished block depends on; damping and recovery may change between two starts of a job. A file that was
   /// written since is another one, whatever its bytes and times say.
   static func blocks(_ request: JobRequest, _ files: JobFiles) throws -> BlockSource {
