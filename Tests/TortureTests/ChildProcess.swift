@@ -102,7 +102,9 @@ final class ChildProcess: Sendable {
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
     // Whatever other tests have open isn't the child's.
-    for descriptor in 3..<min(1024, Int32(sysconf(Int32(_SC_OPEN_MAX)))) { posix_spawn_file_actions_addclose(&actions, descriptor) }
+    let open = ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []).compactMap { Int32($0) }
+    // Some more, for those that are opened meanwhile.
+    for descriptor in 3..<(open.max() ?? 0) + 256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
     var arguments = command.map { strdup($0) } + [nil]
     var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for pointer in arguments + variables { free(pointer) } }
