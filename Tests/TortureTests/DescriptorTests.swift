@@ -5,7 +5,7 @@ import gptqctl
 
 extension DaemonTorture {
   @Suite(.serialized) struct DescriptorTests {
-    private static let limits = Torture.isLong ? Array(stride(from: 16, to: 80, by: 1)) : [24, 30, 36]
+    private static let limits = Torture.isLong ? Array(stride(from: 16, to: 120, by: 1)) : [24, 64, 80]
 
     @Test("With too few file descriptors the daemon says so and ends, or does its jobs, or fails them; it answers afterwards")
     func fewDescriptors() async throws {
