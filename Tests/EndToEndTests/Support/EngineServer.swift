@@ -17,7 +17,7 @@ struct EngineServer: Sendable {
   static let tinyModel = goldenModel("qwen2")
 
   static func goldenModel(_ name: String) -> URL {
-    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "TransformerTests/Fixtures/models/\(name)")
   }
 
