@@ -43,7 +43,8 @@ struct PythonEnvironment: Sendable {
     let installation = try await Program.run([environment.python, "-m", "pip", "install", "--quiet", "--no-input"] + requirements)
     guard installation.status == 0 else {
       // A version that isn't there is our mistake, an index that isn't there isn't.
-      let isOutOfReach = ["Failed to establish", "Temporary failure", "timed out", "ProxyError"].contains(where: installation.errors.contains)
+      let signs = ["Failed to establish", "Temporary failure", "timed out", "ProxyError"]
+      let isOutOfReach = signs.contains(where: installation.errors.contains)
       try #require(isOutOfReach, "pip install \(requirements): \(installation.errors)")
       FileHandle.standardError.write(
         Data("\n*** NOT TESTED: PyPI is out of reach, so \(requirements.joined(separator: ", ")) can't be had ***\n\n".utf8))
