@@ -83,7 +83,7 @@ extension CheckpointError {
 
   /// - Parameter error: Of a call that opens or writes `file`.
   static func writing(_ file: URL, _ error: any Error) -> CheckpointError {
-    writing(file, error.posixCode) ?? .cannotWrite(file: file.lastPathComponent, reason: error.localizedDescription)
+    writing(file, error.posixCode) ?? .cannotWrite(file: file.lastPathComponent, reason: error.reason)
   }
 
   /// The same for a system call that has set `errno`.
@@ -118,4 +118,7 @@ extension Error {
     if error.domain == NSPOSIXErrorDomain { return POSIXErrorCode(rawValue: Int32(clamping: error.code)) }
     return (error.userInfo[NSUnderlyingErrorKey] as? any Error)?.posixCode
   }
+
+  /// The system's words, for those of Foundation are mostly "The operation could not be completed".
+  public var reason: String { posixCode.map { String(cString: strerror($0.rawValue)) } ?? localizedDescription }
 }

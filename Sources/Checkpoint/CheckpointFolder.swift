@@ -79,7 +79,7 @@ public struct CheckpointFolder: Sendable {
     } catch let error as JSONSyntaxError {
       throw .invalidIndex(reason: "is \(error)")
     } catch {
-      throw .cannotRead(file: indexFile, reason: error.localizedDescription)
+      throw .cannotRead(file: indexFile, reason: error.reason)
     }
     guard let weightMap = json["weight_map"]?.objectValue else { throw .invalidIndex(reason: "has no object weight_map") }
     guard !weightMap.isEmpty else { throw .invalidIndex(reason: "has an empty weight_map") }

@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import StrictJSON
 import Tokenization
@@ -27,7 +28,7 @@ public struct TextDataset: Sendable {
     do {
       data = try Data(contentsOf: file)
     } catch {
-      throw DatasetError.unreadable(file: name, reason: error.localizedDescription)
+      throw DatasetError.unreadable(file: name, reason: error.reason)
     }
     var rows: [Row] = []
     for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {

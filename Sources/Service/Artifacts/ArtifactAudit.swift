@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import JobModel
 import JobStore
@@ -57,7 +58,7 @@ public struct ArtifactAudit: Sendable {
     do {
       digest = try FileDigest(of: handle, checkCancellation: {})
     } catch {
-      return "it can't be read: \(error.localizedDescription)"
+      return "it can't be read: \(error.reason)"
     }
     guard digest.size == file.size else { return "it has \(digest.size) bytes, \(file.size) were published" }
     return digest.sha256 == file.sha256 ? nil : "its SHA-256 is \(digest.sha256), \(file.sha256) was published"

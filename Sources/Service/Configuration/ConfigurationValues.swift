@@ -1,3 +1,4 @@
+import Checkpoint
 import Configuration
 import Foundation
 import SystemPackage
@@ -32,7 +33,7 @@ struct ConfigurationValues {
     do {
       data = try Data(contentsOf: URL(filePath: file))
     } catch {
-      throw .unreadable(file: file, reason: error.localizedDescription)
+      throw .unreadable(file: file, reason: error.reason)
     }
     guard data.count <= sizeLimit, let text = String(validating: data, as: UTF8.self) else {
       throw .notYAML(file: file, reason: "it is larger than \(sizeLimit) bytes or not UTF-8")

@@ -50,7 +50,7 @@ extension Job.Failure {
 
   /// - Parameter detail: nil: as the system says it.
   private init(_ code: POSIXErrorCode, detail: String? = nil) {
-    let detail = detail ?? POSIXError(code).localizedDescription
+    let detail = detail ?? POSIXError(code).reason
     switch code {
     case .ENOSPC, .EDQUOT:
       self.init(

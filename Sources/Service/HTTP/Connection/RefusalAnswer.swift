@@ -26,6 +26,7 @@ struct RefusalAnswer {
     let body = (try? APICoding.encode(problem)) ?? Data()
     var headers: HTTPHeaders = [
       "Content-Type": "application/problem+json", "Content-Length": "\(body.count)", "Connection": "close", "Server": "gptqd",
+      "Date": HTTPDate.now,
     ]
     if problem.status == 405 { headers.add(name: "Allow", value: "GET, HEAD, POST") }
     let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: problem.status), headers: headers)

@@ -1,0 +1,14 @@
+import Foundation
+
+/// Dates as the `Date` header has them: IMF-fixdate of RFC 9110, section 5.6.7.
+enum HTTPDate {
+  static var now: String { text(Date()) }
+
+  static func text(_ date: Date) -> String { date.formatted(style) }
+
+  private static let style = Date.VerbatimFormatStyle(
+    format: """
+      \(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \
+      \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT
+      """, locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
+}
