@@ -63,7 +63,7 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
 
   private static func notPositiveDefinite(_ layer: String, _ columns: Int, _ attempts: [Attempt]) -> String {
     guard let last = attempts.last else { return "the Hessian of \(layer) is not positive definite" }
-    let subject = "the Hessian of \(layer) (\(columns) columns, \(last.tokens) tokens)"
+    let subject = "the Hessian of \(layer) (\(columns) columns\(last.tokens > 0 ? ", \(last.tokens) tokens" : ""))"
     if let detail = last.detail { return "\(subject) can't be used: \(detail)" }
     return "\(subject) is not positive definite at leading minor \(last.info), even in \(last.precision.rawValue) with damping "
       + "\(last.damping) of its mean diagonal"

@@ -5,24 +5,11 @@ import gptqctl
 
 extension DaemonTorture {
   /// Files that the daemon's user may not read.
-  @Suite(.serialized, .enabled(if: isAllowed)) struct ForbiddenFileTests {
-    private static let nobody: uid_t = 65534
-    private static let asNobody = ["setpriv", "--reuid=\(nobody)", "--regid=\(nobody)", "--clear-groups"]
-
-    private static let isAllowed: Bool = {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = asNobody + ["test", "-x", DaemonProcess.executable]
-      process.standardError = FileHandle.nullDevice
-      let works = (try? process.run()).map { process.waitUntilExit() } != nil && process.terminationStatus == 0
-      if !works { print("*** the daemon can't be started as another user here: files that may not be read are NOT TESTED ***") }
-      return works
-    }()
-
+  @Suite(.serialized, .enabled(if: OtherUser.isAllowed)) struct ForbiddenFileTests {
     /// Gives the site to the daemon's user, but for one file.
     private static func handOver(_ site: Site, except forbidden: URL) throws {
       let entries = FileManager.default.enumerator(at: site.folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
-      for entry in [site.folder] + entries { try #require(chown(entry.path, nobody, nobody) == 0) }
+      for entry in [site.folder] + entries { try #require(chown(entry.path, OtherUser.id, OtherUser.id) == 0) }
       try #require(chown(forbidden.path, 0, 0) == 0 && chmod(forbidden.path, 0o600) == 0)
     }
 
@@ -40,7 +27,7 @@ extension DaemonTorture {
           ? Site.request.replacing("\"tiny\"", with: "\"locked\"") : Site.request.replacing("\"ids\"", with: "\"locked\"")
         let (data, queued) = try await site.queued(request)
         try Self.handOver(site, except: forbidden)
-        try await DaemonProcess.run(site, data: data, wrapper: Self.asNobody) { daemon in
+        try await DaemonProcess.run(site, data: data, wrapper: OtherUser.wrapper) { daemon in
           let failed = try await daemon.ended(queued)
           #expect(failed.status == .failed)
           let said = failed.error?.detail ?? ""
@@ -62,7 +49,7 @@ extension DaemonTorture {
           return id
         }
         try Self.handOver(site, except: data.appending(path: "artifacts/\(id)/model.safetensors"))
-        try await DaemonProcess.run(site, data: data, wrapper: Self.asNobody) { daemon in
+        try await DaemonProcess.run(site, data: data, wrapper: OtherUser.wrapper) { daemon in
           let path = "/v1/jobs/\(id)/artifacts/"
           await #expect(throws: ClientError.self) { _ = try await daemon.client.send("GET", path + "model.safetensors") }
           let config = try await daemon.client.send("GET", path + "config.json")

@@ -115,7 +115,9 @@ extension Job.Failure {
   private static func advice(columns: Int, _ attempts: [Attempt]) -> String {
     let tokens = attempts.last?.tokens ?? 0
     var parts: [String] = []
-    if tokens < 2 * columns {
+    if tokens == 0 {
+      parts.append("More samples: how many tokens the file's Hessian was made of isn't known; fewer than \(2 * columns) are few.")
+    } else if tokens < 2 * columns {
       parts.append(
         "More samples: \(tokens) tokens for \(columns) columns are few; give more or longer calibration sequences, "
           + "and let recovery.escalate_samples use them.")
