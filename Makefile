@@ -44,7 +44,7 @@ test: deps
 torture: deps
 	GPTQD_TORTURE=1 $(SWIFT) test $(TEST_FLAGS) --filter TortureTests
 
-# Not those that measure time, nor the daemon's executable under strace.
+# Not those that measure time, nor the daemon's executable under strace. LeakSanitizer takes what Swift keeps in globals for lost.
 sanitize: deps
 	@for kind in address thread; do \
 	  TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan.suppressions exitcode=66" ASAN_OPTIONS="detect_leaks=0" \
