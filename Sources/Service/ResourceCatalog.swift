@@ -85,6 +85,9 @@ public struct ResourceCatalog: Sendable {
       guard isKind else {
         throw problem("\"\(kind.entry(name))\" is \(kind == .model ? "a file where a folder" : "a folder where a file") is needed")
       }
+      guard FileManager.default.isReadableFile(atPath: candidate.path) else {
+        throw problem("the \(kind.noun) \"\(name)\" may not be read by the daemon's user; change its permissions")
+      }
       return candidate
     }
     let known = known(kind, in: roots)

@@ -48,6 +48,8 @@ public struct ModelConfiguration: Sendable {
       data = try Data(contentsOf: file)
     } catch  where [.EMFILE, .ENFILE].contains(error.posixCode) {
       throw CheckpointError.tooManyOpenFiles(file: file.lastPathComponent)
+    } catch  where ![nil, .ENOENT, .ENOTDIR].contains(error.posixCode) {
+      throw ModelError.unreadableConfiguration(path: "config.json", reason: "it can't be read: \(error.reason)")
     } catch {
       throw ModelError.unreadableConfiguration(
         path: "config.json", reason: "it isn't in the folder or can't be read; a model folder in Hugging Face layout has one")

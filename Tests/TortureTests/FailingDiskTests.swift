@@ -99,7 +99,7 @@ extension DaemonTorture {
           _ = try await daemon.client.send("GET", "/healthz")
           var id: JobID?
           for _ in 0..<4 where id == nil { id = try? await daemon.submit() }
-          let job = try await daemon.ended(#require(id), within: .seconds(10))
+          let job = try await daemon.ended(#require(id), within: .seconds(60))
           #expect(job.status.isEnded, "the next job is \(job.status.rawValue) for ever")
         }
       }
