@@ -17,6 +17,15 @@ final class ChildProcess: Sendable {
   /// Put before a program so that the kernel kills it when what started it ends.
   static let bound = ["setpriv", "--pdeathsig", "KILL"]
 
+  /// Whether a program can be run here and ends with status 0.
+  static func succeeds(_ command: [String]) -> Bool {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = command
+    process.standardError = FileHandle.nullDevice
+    return (try? process.run()).map { process.waitUntilExit() } != nil && process.terminationStatus == 0
+  }
+
   let pid: pid_t
   private let state = Mutex(State())
 

@@ -7,11 +7,7 @@ enum OtherUser {
   static let wrapper = ["setpriv", "--reuid=\(id)", "--regid=\(id)", "--clear-groups"]
 
   static let isAllowed: Bool = {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = wrapper + ["test", "-x", DaemonProcess.executable]
-    process.standardError = FileHandle.nullDevice
-    let works = (try? process.run()).map { process.waitUntilExit() } != nil && process.terminationStatus == 0
+    let works = ChildProcess.succeeds(wrapper + ["test", "-x", DaemonProcess.executable])
     if !works { print("*** the daemon can't be started as another user here: files that may not be read are NOT TESTED ***") }
     return works
   }()

@@ -13,11 +13,7 @@ enum Strace {
 
   /// Whether a process may be traced here.
   static let isAllowed: Bool = {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["strace", "-f", "-qq", "-o", "/dev/null", "true"]
-    process.standardError = FileHandle.nullDevice
-    let works = (try? process.run()).map { process.waitUntilExit() } != nil && process.terminationStatus == 0
+    let works = ChildProcess.succeeds(["strace", "-f", "-qq", "-o", "/dev/null", "true"])
     if !works {
       print("*** strace is missing or may not trace here (ptrace): kills at named points and power cuts are NOT TESTED ***")
     }

@@ -116,7 +116,7 @@ extension Job.Failure {
     let tokens = attempts.last?.tokens ?? 0
     var parts: [String] = []
     if tokens == 0 {
-      parts.append("More samples: how many tokens the file's Hessian was made of isn't known; fewer than \(2 * columns) are few.")
+      parts.append("More samples: how many tokens the Hessian was made of isn't known; fewer than \(2 * columns) are few.")
     } else if tokens < 2 * columns {
       parts.append(
         "More samples: \(tokens) tokens for \(columns) columns are few; give more or longer calibration sequences, "

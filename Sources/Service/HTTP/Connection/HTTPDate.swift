@@ -1,10 +1,10 @@
 import Foundation
 
 /// Dates as the `Date` header has them: IMF-fixdate of RFC 9110, section 5.6.7.
-enum HTTPDate {
+package enum HTTPDate {
   static var now: String { text(Date()) }
 
-  static func text(_ date: Date) -> String { date.formatted(style) }
+  package static func text(_ date: Date) -> String { date.formatted(style) }
 
   private static let style = Date.VerbatimFormatStyle(
     format: """
