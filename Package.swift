@@ -119,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Service", "JobModel", "JobStore", "JobRunner", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        "Service", "JobModel", "JobStore", "JobRunner", "LinearAlgebra", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import LinearAlgebra
 import Service
 import StrictJSON
 import Synchronization
@@ -43,8 +44,8 @@ import Testing
     try await TestServer.run { server in
       let id = try await server.succeededJob().id
       _ = try await server.submit("held")
-      let burner = Burner(threads: 1)
-      defer { burner.stop() }
+      let computation = Computation()
+      defer { computation.stop() }
       let json = #"{"model":"quick","quantization":{"method":"rtn"}}"# + String(repeating: " ", count: 2 << 20)
       let head = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
       let upload = Data("POST /v1/jobs \(head)Content-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)".utf8)
@@ -148,16 +149,17 @@ import Testing
   }
 }
 
-/// Threads that compute for nothing, as a job does.
-private final class Burner: Sendable {
+/// Products on all cores, for nothing, by the threads that jobs compute on.
+private final class Computation: Sendable {
   private let flag = AtomicFlag()
 
-  init(threads: Int) {
+  init() {
     let flag = flag
-    for _ in 0..<threads {
-      Thread.detachNewThread {
-        var value = 1.0
-        while !flag.isSet { value = (value * 1.0000001).truncatingRemainder(dividingBy: 10) }
+    Thread.detachNewThread {
+      let values = Matrix<Float>(identity: 1024)
+      var product = values
+      while !flag.isSet {
+        product.withMutableView { result in values.withView { multiplyOnAllCores($0, by: $0, into: result) } }
       }
     }
   }

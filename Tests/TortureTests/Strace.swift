@@ -38,9 +38,18 @@ enum Strace {
   ///
   /// - Parameter fault: As strace's `inject` takes it; its `when` counts each thread's calls for itself.
   static func injecting(_ fault: String, into call: String, path: String?) -> [String] {
-    // Without the filter in the kernel: strace 6.1 doesn't tamper with what that one stops.
-    ["strace", "-f", "-qq", "-o", "/dev/null"] + (path.map { ["-P", $0] } ?? [])
+    // Without the filter in the kernel: strace 6.1 doesn't tamper with what that one stops. Not as the parent, so that it can let go.
+    ["strace", "-D", "-f", "-qq", "-o", "/dev/null"] + (path.map { ["-P", $0] } ?? [])
       + ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault)"]
+  }
+
+  /// Ends the tampering; the process goes on.
+  static func letGo(of pid: pid_t) {
+    let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("TracerPid:") }),
+      let tracer = line.split(separator: "\t").last.flatMap({ pid_t($0) }), tracer > 0
+    else { return }
+    kill(tracer, SIGTERM)
   }
 }
 
