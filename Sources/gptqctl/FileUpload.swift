@@ -36,6 +36,8 @@ package struct FileUpload: Sendable {
     var size: Int?
     var sha256: String?
     var upload: UploadProgress?
+
+    func isWhole(_ digest: Digest) -> Bool { upload == nil && size == digest.size && sha256 == digest.hexadecimal }
   }
 
   private struct Digest {
@@ -62,44 +64,44 @@ package struct FileUpload: Sendable {
 
   private func send(_ handle: FileHandle, _ digest: Digest, _ progress: @Sendable (Step) -> Void) async throws -> Outcome {
     var remote = try await patiently(progress) { try await self.remote() }
-    if remote.upload == nil, remote.size == digest.size, remote.sha256 == digest.hexadecimal { return .present }
-    var isFirst = true
+    if remote.isWhole(digest) { return .present }
+    var last = -1
     while true {
-      let offset = offset(remote, digest, isFirst: isFirst)
-      isFirst = false
+      let offset = offset(remote, digest)
+      // The server's word about where to go on leads nowhere.
+      guard offset != last else { throw ClientError.unexpectedAnswer(status: 409, path: path) }
+      last = offset
       progress(.sending(offset))
       try handle.seek(toOffset: UInt64(offset))
       let part = try handle.read(upToCount: partSize) ?? Data()
-      let answer = try await patiently(progress) {
+      remote = try await patiently(progress) {
         do {
           return try await put(part, at: offset, digest)
         } catch ClientError.unreachable(let url, let reason) {
           // The part may have come or not.
           let now = try await self.remote()
-          if now.upload == nil, now.sha256 == digest.hexadecimal { return nil }
-          guard now.upload?.received == offset || offset == 0 && now.upload == nil else { return now }
+          guard !now.isWhole(digest), now.upload?.received ?? 0 == offset else { return now }
           throw ClientError.unreachable(url: url, reason: reason)
         } catch ClientError.refused(let problem) where problem.code == .uploadOffset {
           return try await self.remote()
         }
       }
-      guard let answer, answer.upload != nil else {
+      if remote.isWhole(digest) {
         progress(.sending(digest.size))
         return .uploaded
       }
-      remote = answer
     }
   }
 
   /// Where to go on.
-  private func offset(_ remote: Remote, _ digest: Digest, isFirst: Bool) -> Int {
+  private func offset(_ remote: Remote, _ digest: Digest) -> Int {
     guard let upload = remote.upload, upload.size == digest.size, upload.sha256 == digest.hexadecimal else { return 0 }
     // All came, and the end of that was lost: the last part once more.
     return upload.received < digest.size ? upload.received : max(0, digest.size - partSize)
   }
 
   /// - Returns: What the server has afterwards.
-  private func put(_ part: Data, at offset: Int, _ digest: Digest) async throws -> Remote? {
+  private func put(_ part: Data, at offset: Int, _ digest: Digest) async throws -> Remote {
     var headers = ["Repr-Digest": digest.field, "Content-Type": "application/octet-stream"]
     if digest.size > 0 { headers["Content-Range"] = "bytes \(offset)-\(offset + part.count - 1)/\(digest.size)" }
     let answer = try await client.send("PUT", path, body: part, headers: headers)

@@ -180,7 +180,7 @@ public struct Daemon: Sendable {
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
-      + UploadRoutes(store: uploads, listing: listing).routes
+      + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
   }
 

@@ -22,6 +22,8 @@ final class UploadDesk: Sendable {
   /// So many states of hashes are kept, and so many bytes of a line that isn't whole.
   private static let (digestLimit, pendingLimit) = (256, 64 << 10)
 
+  /// Lines of datasets take memory while they are checked.
+  let checking = Turns(width: 2, waiting: 4096)
   private let limit: Int
   private let state = Mutex(State())
 

@@ -17,19 +17,11 @@ struct UploadReceiver: Sendable {
   let desk: UploadDesk
   let files: WorkerPool
   let limits: UploadLimits
-  /// Lines of datasets take memory while they are checked.
-  private let checking = Turns(width: 2, waiting: 4096)
 
   /// Bytes that are written at once.
   private static let chunk = 512 << 10
   /// Bytes between two moments at which what came is made durable.
   private static let stretch = 64 << 20
-
-  init(
-    repository: JobRepository, folder: UploadFolder, roots: ResourceCatalog, desk: UploadDesk, files: WorkerPool, limits: UploadLimits
-  ) {
-    (self.repository, self.folder, self.roots, self.desk, self.files, self.limits) = (repository, folder, roots, desk, files, limits)
-  }
 
   enum Outcome: Sendable {
     /// Durable.
@@ -145,7 +137,7 @@ struct UploadReceiver: Sendable {
     guard chunk.readableBytes > 0 else { return }
     let files = files
     if writer.checksLines {
-      try await checking.run { try await files.run { try writer.append(chunk) } }
+      try await desk.checking.run { try await files.run { try writer.append(chunk) } }
     } else {
       try await files.run { try writer.append(chunk) }
     }

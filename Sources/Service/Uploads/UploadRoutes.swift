@@ -9,6 +9,7 @@ struct UploadRoutes {
   let store: UploadStore
   /// For answers that are large.
   let listing: Turns
+  let budget: MemoryBudget
 
   var routes: [Route] {
     [
@@ -87,6 +88,9 @@ struct UploadRoutes {
 
   @Sendable private func putDataset(_ request: Request, _ context: APIContext) async throws -> Response {
     let name = try name(context)
+    // For a line that isn't whole.
+    let lease = try budget.lease(DatasetLines.lineLimit)
+    defer { withExtendedLifetime(lease) {} }
     return try await put(request, to: .dataset(name), context) { try await requireDataset(name) }
   }
 

@@ -71,7 +71,7 @@ struct UploadStore: Sendable {
     guard let upload else { return nil }
     let folder = folder
     let size = try? await files.run { folder.size(ofUnfinished: upload.id) }
-    return UploadProgress(received: size ?? upload.received, size: upload.total, sha256: upload.sha256, at: upload.at)
+    return UploadProgress(received: size ?? 0, size: upload.total, sha256: upload.sha256, at: upload.at)
   }
 
   // MARK: Deletion
