@@ -55,7 +55,9 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions"].map { .embedInCode("Migrations/\($0).sql") },
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads"].map {
+        .embedInCode("Migrations/\($0).sql")
+      },
       swiftSettings: safe),
     .target(
       name: "JobRunner",
@@ -128,6 +130,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),
     // Runs the daemon's own executable, and kills it.

@@ -8,8 +8,8 @@ extension JobRepository {
   ///
   /// - Parameter limit: Jobs that may wait.
   /// - Returns: nil where there is no such job.
-  /// - Throws: `JobStatus.IllegalMove` for a job that has succeeded or is being cancelled, `JobStoreError.queueFull`, `Problem` for a
-  ///   change that the job can't have.
+  /// - Throws: `JobStatus.IllegalMove` for a job that has succeeded or is being cancelled, `JobStoreError.queueFull`,
+  ///   `UploadError.unfinished`, `Problem` for a change that the job can't have.
   public func retry(_ id: JobID, _ changes: RetryRequest, limit: Int = .max, now: Date) async throws -> Job? {
     try await write { database in
       guard let job = try database.job(id) else { return nil }
@@ -17,6 +17,7 @@ extension JobRepository {
       let status = try job.status.moved(to: .queued)
       let request = try changes.applied(to: job.request)
       try database.requireRoom(inQueueOf: limit)
+      try database.requireUploaded(request)
       return try database.move(job, to: status, at: now) { job in
         job.request = request
         job.finishedAt = nil

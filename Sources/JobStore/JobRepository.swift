@@ -97,7 +97,7 @@ public struct JobRepository: Sendable {
   /// Stores a new job.
   ///
   /// - Parameter limit: Jobs that may wait.
-  /// - Throws: `JobStoreError.idempotencyMismatch`, `.queueFull`.
+  /// - Throws: `JobStoreError.idempotencyMismatch`, `.queueFull`; `UploadError.unfinished`.
   public func submit(
     _ request: JobRequest, layers: [LayerRecord], warnings: [String], estimate: Job.Estimate? = nil, key: IdempotencyKey?,
     limit: Int = .max, now: Date
@@ -105,6 +105,7 @@ public struct JobRepository: Sendable {
     try await write { database in
       if let key, let stored = try database.replayed(key) { return .replayed(stored) }
       try database.requireRoom(inQueueOf: limit)
+      try database.requireUploaded(request)
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }

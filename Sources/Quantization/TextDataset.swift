@@ -32,19 +32,28 @@ public struct TextDataset: Sendable {
     }
     var rows: [Row] = []
     for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
-      rows.append(try Self.row(Array(line), file: name, line: index + 1))
+      do {
+        if let row = try Self.row(Array(line)) { rows.append(row) }
+      } catch {
+        throw DatasetError.badLine(file: name, line: index + 1, reason: error.reason)
+      }
     }
     guard !rows.isEmpty else { throw DatasetError.empty(file: name) }
     self.name = name
     self.rows = rows
   }
 
-  private static func row(_ line: [UInt8], file: String, line number: Int) throws(DatasetError) -> Row {
-    func bad(_ reason: String) -> DatasetError { .badLine(file: file, line: number, reason: reason) }
+  /// What is wrong with a line.
+  package struct BadLine: Error { package let reason: String }
+
+  /// - Parameter valueLimit: How many values the line may have.
+  /// - Returns: nil for an empty line.
+  package static func row(_ line: [UInt8], valueLimit: Int = .max) throws(BadLine) -> Row? {
+    if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { return nil }
+    func bad(_ reason: String) -> BadLine { BadLine(reason: reason) }
     let json: JSONValue
     do {
-      json = try JSONValue(parsing: line)
+      json = try JSONValue(parsing: line, valueLimit: valueLimit)
     } catch {
       throw bad("\(error.reason) (column \(error.column))")
     }

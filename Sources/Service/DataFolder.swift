@@ -2,7 +2,7 @@ import Checkpoint
 import Foundation
 import JobModel
 
-/// The daemon's own folder: `gptqd.sqlite`, `work/<job>`, `artifacts/<job>`; used by one daemon at a time.
+/// The daemon's own folder: `gptqd.sqlite`, `work/<job>`, `artifacts/<job>`, `uploads`; used by one daemon at a time.
 public final class DataFolder: Sendable {
   public let url: URL
   private let lock: Int32
@@ -28,7 +28,7 @@ public final class DataFolder: Sendable {
     do {
       for folder in [
         JobFolders.works(in: url), JobFolders.artifacts(in: url), url.appending(component: "models"), url.appending(component: "datasets"),
-      ] { try DurableFile.makeFolder(folder, permissions: 0o700) }
+      ] + UploadFolder(in: url).folders { try DurableFile.makeFolder(folder, permissions: 0o700) }
     } catch {
       throw .unusable(folder: url.path, reason: error.description)
     }
@@ -74,12 +74,15 @@ public final class DataFolder: Sendable {
   /// Where the daemon writes its address once it listens.
   public var addressFile: URL { url.appending(component: "gptqd.url") }
 
+  /// What clients uploaded.
+  var uploads: UploadFolder { UploadFolder(in: url) }
+
   private var work: URL { JobFolders.works(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }
 
   public func folders(for job: String) -> JobFolders { JobFolders(job, in: url) }
 
-  /// Bytes on disk of everything in the folder, models and datasets that were put there left out.
+  /// Bytes on disk of everything in the folder, models and datasets that were put or uploaded there left out.
   var size: Int {
     Self.size(work) + Self.size(artifacts)
       + ["", "-wal", "-shm"].reduce(0) { $0 + (FileIdentity(of: URL(filePath: database.path + $1))?.size ?? 0) }

@@ -3,8 +3,8 @@ import JobModel
 
 /// Finds models and datasets by name below the configured roots, and never outside them.
 public struct ResourceCatalog: Sendable {
-  private let modelRoots: [URL]
-  private let datasetRoots: [URL]
+  let modelRoots: [URL]
+  let datasetRoots: [URL]
 
   public init(modelRoots: [URL], datasetRoots: [URL]) {
     self.modelRoots = modelRoots
@@ -27,7 +27,7 @@ public struct ResourceCatalog: Sendable {
   }
 
   /// What a name stands for.
-  private enum Kind {
+  enum Kind {
     /// A folder of that name.
     case model
     /// A file of that name with `.safetensors` at its end, which the name may have already.
@@ -96,7 +96,7 @@ public struct ResourceCatalog: Sendable {
         + (known.isEmpty ? "they hold none" : "there are \(known.joined(separator: ", "))"))
   }
 
-  private static func isInside(_ url: URL, _ root: URL) -> Bool {
+  static func isInside(_ url: URL, _ root: URL) -> Bool {
     let root = root.resolvingSymlinksInPath().pathComponents
     let components = url.resolvingSymlinksInPath().pathComponents
     return components.count > root.count && components.starts(with: root)
@@ -114,15 +114,17 @@ public struct ResourceCatalog: Sendable {
   }
 
   /// At most ten names.
-  private func known(_ kind: Kind, in roots: [URL]) -> [String] {
+  private func known(_ kind: Kind, in roots: [URL]) -> [String] { Array(Self.names(kind, in: roots).sorted().prefix(10)) }
+
+  static func names(_ kind: Kind, in roots: [URL]) -> Set<String> {
     var names: Set<String> = []
     for root in roots {
       for entry in (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
       where entry.hasSuffix(kind.ending) && !entry.hasPrefix(".") {
         let candidate = root.appending(component: entry)
-        if kind.matches(candidate.path) == true, Self.isInside(candidate, root) { names.insert(String(entry.dropLast(kind.ending.count))) }
+        if kind.matches(candidate.path) == true, isInside(candidate, root) { names.insert(String(entry.dropLast(kind.ending.count))) }
       }
     }
-    return Array(names.sorted().prefix(10))
+    return names
   }
 }

@@ -1,9 +1,13 @@
+import JobStore
+
 /// What a client may ask of the server, and how slow it may be.
 public struct HTTPLimits: Sendable, Hashable {
   /// Bytes of a request's target, names and values of its header fields together.
   public var headerBytes = 32 << 10
   /// Bytes of a JSON request body.
   public var bodyBytes = 8 << 20
+  /// Bytes of a file that is uploaded in one request.
+  var uploadBytes = UploadLimits().fileBytes
   /// Connections at once; more wait in the system's queue until one ends.
   public var connections = 2048
   /// Time without a byte between requests or within a body, and for a request's head from its first byte.

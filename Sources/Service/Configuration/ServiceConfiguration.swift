@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import JobStore
 import Logging
 
 /// The daemon's settings: the file's, overridden by the environment's.
@@ -17,6 +18,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
+  public var uploads = UploadLimits()
   /// Cores for all jobs together; 0: all of the machine.
   public var threads = 0
   /// Jobs that run at once.
@@ -49,7 +51,9 @@ public struct ServiceConfiguration: Sendable, Hashable {
     dataFolder = try values.folder(.dataFolder) ?? Self.defaultDataFolder(environment)
     modelRoots = try values.folders(.modelRoots) ?? [dataFolder.appending(component: "models")]
     datasetRoots = try values.folders(.datasetRoots) ?? [dataFolder.appending(component: "datasets")]
+    uploads = try UploadLimits(values)
     limits = try HTTPLimits(values)
+    limits.uploadBytes = uploads.fileBytes
     tokens = try values.tokens()
     failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
     maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs

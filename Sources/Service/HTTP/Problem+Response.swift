@@ -12,6 +12,8 @@ extension Problem {
     case let error as JobStatus.IllegalMove:
       self.init(.conflict, status: 409, title: "The job's status doesn't allow this", detail: "\(error)")
     case let error as JobStoreError: self.init(error)
+    case let error as UploadError: self.init(error)
+    case let error as DiskFault: self = error.problem ?? .internalError(requestID)
     // The connection's guard has answered; nobody gets this.
     case is HTTPParserError: self = .malformed("its end didn't come")
     case let error as HTTPError where error.status == .notFound:
@@ -19,10 +21,12 @@ extension Problem {
     case let error as HTTPError where error.status.code < 500:
       self.init(
         .invalidRequest, status: error.status.code, title: "The request can't be used", detail: error.body ?? error.status.reasonPhrase)
-    default:
-      self.init(
-        .internal, status: 500, title: "Internal error", detail: "the daemon's log has more, under the request id \(requestID)")
+    default: self = .internalError(requestID)
     }
+  }
+
+  private static func internalError(_ requestID: String) -> Problem {
+    Problem(.internal, status: 500, title: "Internal error", detail: "the daemon's log has more, under the request id \(requestID)")
   }
 
   private init(_ error: JobStoreError) {

@@ -30,7 +30,8 @@ struct ProblemMiddleware: RouterMiddleware {
     let problem = Problem(rendering: error, requestID: context.requestID)
     if problem.code == .internal { context.logger.error("request failed", metadata: ["path": "\(path)", "error": "\(error)"]) }
     // Jobs take minutes at least.
-    return try problem.response(instance: path, headers: problem.code == .tooManyJobs ? [.retryAfter: "30"] : [:])
+    return try problem.response(
+      instance: path, headers: [.tooManyJobs, .tooManyUploads].contains(problem.code) ? [.retryAfter: "30"] : [:])
   }
 }
 

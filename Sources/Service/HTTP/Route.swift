@@ -6,7 +6,7 @@ struct Route: Sendable {
   typealias Handler = @Sendable (Request, APIContext) async throws -> Response
 
   let method: HTTPRequest.Method
-  /// Segments that begin with a colon stand for any text.
+  /// Segments that begin with a colon stand for any text, a last one of two stars for any segments.
   let path: String
   /// Names of the query parameters; nil: any, all ignored.
   private let query: Set<String>?
@@ -28,6 +28,9 @@ struct Route: Sendable {
 
   static func post(_ path: String, use handler: @escaping Handler) -> Route { Route(.post, path, query: [], handler: handler) }
 
+  /// Of an upload: the body may be as large as `uploads.max_file_bytes`, and isn't asked for until the route takes it.
+  static func put(_ path: String, use handler: @escaping Handler) -> Route { Route(.put, path, query: [], handler: handler) }
+
   static func delete(_ path: String, use handler: @escaping Handler) -> Route { Route(.delete, path, query: [], handler: handler) }
 
   @Sendable func answer(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -38,8 +41,14 @@ struct Route: Sendable {
 
   func matches(_ requestPath: String) -> Bool {
     let segments = requestPath.split(separator: "/")
-    let pattern = path.split(separator: "/")
-    return segments.count == pattern.count && zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
+    var pattern = path.split(separator: "/")
+    if pattern.last == "**" {
+      pattern.removeLast()
+      guard segments.count > pattern.count else { return false }
+    } else if segments.count != pattern.count {
+      return false
+    }
+    return zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
   }
 }
 

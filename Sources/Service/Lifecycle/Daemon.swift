@@ -22,6 +22,7 @@ public struct Daemon: Sendable {
   private let files: WorkerPool
   private let store: ArtifactStore
   private let catalog: ResourceCatalog
+  private let uploads: UploadStore
   private let planner: any JobPlanner
   private let logger: Logger
 
@@ -30,7 +31,9 @@ public struct Daemon: Sendable {
   /// - Throws: `DataFolder.LockError`, `JobStoreError`.
   public init(_ configuration: ServiceConfiguration, planner: any JobPlanner, work: @escaping Work, logger: Logger) throws {
     let folder = try DataFolder(configuration.dataFolder)
-    let catalog = ResourceCatalog(modelRoots: configuration.modelRoots, datasetRoots: configuration.datasetRoots)
+    // Nothing is uploaded under a name that the roots have; what gets there later doesn't take its place.
+    let catalog = ResourceCatalog(
+      modelRoots: [folder.uploads.models] + configuration.modelRoots, datasetRoots: [folder.uploads.datasets] + configuration.datasetRoots)
     repository = try JobRepository(database: folder.database)
     let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
       let files = try Self.files(of: job.request, in: catalog)
@@ -44,6 +47,10 @@ public struct Daemon: Sendable {
     }
     files = WorkerPool(label: "gptqd.files")
     store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
+    uploads = UploadStore(
+      repository: repository, folder: folder.uploads,
+      roots: ResourceCatalog(modelRoots: configuration.modelRoots, datasetRoots: configuration.datasetRoots),
+      desk: UploadDesk(limit: configuration.uploads.concurrent), files: files, limits: configuration.uploads, logger: logger)
     self.configuration = configuration
     self.folder = folder
     self.catalog = catalog
@@ -71,12 +78,14 @@ public struct Daemon: Sendable {
   /// - Throws: `ConfigurationError.cannotListen`.
   public func run(onListening: @escaping @Sendable (String) -> Void = { _ in }) async throws {
     try? FileManager.default.removeItem(at: folder.addressFile)
+    await recoverUploads()
     let (ends, end) = AsyncThrowingStream.makeStream(of: Void.self)
     let drain = DrainService(limit: configuration.gracePeriod + Self.connectionGrace) { end.yield() }
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let verifier = ArtifactVerifier(repository: repository, store: store, interval: configuration.verifyInterval, logger: logger)
     let housekeeping = Housekeeping(
-      repository: repository, store: store, folder: folder, age: configuration.retentionAge, maxBytes: configuration.maxDataBytes,
+      repository: repository, store: store, uploads: uploads, folder: folder, age: configuration.retentionAge,
+      maxBytes: configuration.maxDataBytes,
       logger: logger)
     let application = Application(
       router: router(drain.signal),
@@ -120,14 +129,22 @@ public struct Daemon: Sendable {
     logger.notice("stopped")
   }
 
+  private func recoverUploads() async {
+    do {
+      try await uploads.recover()
+    } catch {
+      logger.error("uploads that an earlier daemon left half-done can't be taken up", metadata: ["error": "\(error)"])
+    }
+  }
+
   /// Removes what an earlier daemon left half-done.
   @Sendable private func sweep() async throws {
     let statuses = try await repository.statuses()
     folder.sweep(statuses)
-    let strangers = folder.strangers(statuses)
+    let strangers = folder.strangers(statuses) + (try await uploads.strangers())
     if !strangers.isEmpty {
       logger.warning(
-        "the data folder has files of jobs that the database doesn't know; remove them if it wasn't replaced",
+        "the data folder has files of jobs or uploads that the database doesn't know; remove them if it wasn't replaced",
         metadata: ["paths": "\(strangers.prefix(10).joined(separator: ", "))", "count": "\(strangers.count)"])
     }
   }
@@ -163,6 +180,7 @@ public struct Daemon: Sendable {
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+      + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
   }
 

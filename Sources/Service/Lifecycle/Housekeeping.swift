@@ -12,6 +12,7 @@ import ServiceLifecycle
 struct Housekeeping: Service {
   let repository: JobRepository
   let store: ArtifactStore
+  let uploads: UploadStore
   let folder: DataFolder
   /// Since a job's end; nil: for ever.
   let age: Duration?
@@ -27,8 +28,9 @@ struct Housekeeping: Service {
         folder.keepReserve()
         do {
           try await apply(now: Date())
+          try await uploads.clearUp(now: Date())
         } catch {
-          logger.error("old jobs can't be deleted", metadata: ["error": "\(error)"])
+          logger.error("old jobs or uploads can't be deleted", metadata: ["error": "\(error)"])
         }
         try await Task.sleep(for: Self.interval)
       }

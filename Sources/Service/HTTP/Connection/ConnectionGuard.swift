@@ -24,6 +24,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     case lingering
   }
 
+  private static let uploadSlack = 4 << 20
   /// Requests that may wait on one connection.
   private static let pipelineLimit = 32
   /// For what the client still sends: a connection that is closed before it is read is reset, and the answer could be lost
@@ -31,7 +32,6 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private static let lingeringTime = TimeAmount.seconds(3)
 
   private let rules: RequestHeadRules
-  private let bodyLimit: Int
   private let meter: ByteMeter
   private var phase = Phase.open
 
@@ -39,6 +39,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private var request: RequestLine?
   private var isLastRequest = false
   private var bodyBytes = 0
+  private var bodyLimit = (bytes: 0, problem: Problem?.none)
   /// Body bytes of one read from the socket: they may be many parts, and each is much larger than a byte.
   private var bodyPart: ByteBuffer?
 
@@ -46,6 +47,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private var unanswered = 0
   private var isAnswering = false
   private var owesContinue = false
+  /// Who sends a file is told to go on only when the route has found that it can be taken (`takesBody`).
+  private var routeContinues = false
   private var inputHasEnded = false
 
   private var upload: TransferRate
@@ -55,8 +58,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private var downloadStart = (time: NIODeadline.now(), taken: 0)
 
   init(limits: HTTPLimits, meter: ByteMeter) {
-    rules = RequestHeadRules(bodyLimit: limits.bodyBytes)
-    bodyLimit = limits.bodyBytes
+    rules = RequestHeadRules(bodyLimit: limits.bodyBytes, uploadLimit: limits.uploadBytes)
     self.meter = meter
     upload = TransferRate(least: limits.uploadBytesPerSecond, window: TimeAmount(limits.uploadWindow))
     download = TransferRate(least: limits.downloadBytesPerSecond, window: TimeAmount(limits.downloadWindow))
@@ -87,11 +89,14 @@ final class ConnectionGuard: ChannelDuplexHandler {
     // What follows an Upgrade isn't parsed as HTTP any more.
     isLastRequest = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
     bodyBytes = 0
+    // The route, which comes a little later, refuses an upload of unknown length itself: it knows what to keep then.
+    bodyLimit = (rules.limit(for: head) + (RequestHeadRules.isUpload(head) ? Self.uploadSlack : 0), rules.tooLarge(head))
     upload = TransferRate(least: upload.least, window: upload.window)
     meter.forgetWaiting()
     if head.headers.contains(name: "Expect"), head.version == .http1_1, RequestHeadRules.announcesBody(head) {
       owesContinue = true
-      continueIfNext(context)
+      routeContinues = RequestHeadRules.isUpload(head)
+      if !routeContinues { continueIfNext(context) }
     }
     context.fireChannelRead(wrapInboundOut(.head(head)))
   }
@@ -99,7 +104,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private func receive(_ part: ByteBuffer, _ context: ChannelHandlerContext) {
     var part = part
     bodyBytes += part.readableBytes
-    guard bodyBytes <= bodyLimit else { return refuse(.bodyTooLarge(limit: bodyLimit), request, context) }
+    if bodyBytes > bodyLimit.bytes, let problem = bodyLimit.problem { return refuse(problem, request, context) }
     upload.add(part.readableBytes)
     if bodyPart?.writeBuffer(&part) == nil { bodyPart = part }
   }
@@ -194,6 +199,11 @@ final class ConnectionGuard: ChannelDuplexHandler {
     }
     if case .head(var head) = part, head.status.code >= 200 {
       isAnswering = true
+      // Whoever still waits to be asked for the body doesn't send it, or does: where the next request begins isn't certain.
+      if owesContinue, unanswered == 1, request != nil {
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        part = .head(head)
+      }
       // Nothing that came after the request that this answers is taken up.
       if unanswered == 1, head.headers[canonicalForm: "Connection"].contains("close") { isLastRequest = true }
       if case .ending(nil, unanswered: 0) = phase, unanswered == 1 {
@@ -205,7 +215,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     if case .end = part {
       isAnswering = false
       unanswered -= 1
-      continueIfNext(context)
+      if !routeContinues { continueIfNext(context) }
       // The server reads no more of a last request that it has answered; its client may send all of it before it reads.
       if isLastRequest, unanswered == 0, case .open = phase {
         request = nil
@@ -214,6 +224,15 @@ final class ConnectionGuard: ChannelDuplexHandler {
       }
       endIfNext(context)
     }
+  }
+
+  /// What a route triggers on its channel when it begins to read the body.
+  enum BodyEvent { case takesBody }
+
+  func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    guard event is BodyEvent else { return context.triggerUserOutboundEvent(event, promise: promise) }
+    if routeContinues { continueIfNext(context) }
+    promise?.succeed()
   }
 
   private func continueIfNext(_ context: ChannelHandlerContext) {
@@ -228,6 +247,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     uploadCheck = context.eventLoop.assumeIsolated().scheduleTask(in: time) { [self] in
       uploadCheck = nil
       guard request != nil else { return }
+      // The client waits for the server, not the other way round.
+      if owesContinue { meter.forgetWaiting() }
       switch upload.judge(elapsed: meter.waitingTime) {
       case .tooSlow: refuse(.tooSlow(least: upload.least), request, context)
       case .open(let time):

@@ -4,10 +4,23 @@ import NIOHTTP1
 /// What a request's head must be for every reader of it, such as a proxy before the daemon, to see the same request in the same
 /// bytes. The parser is stricter than most in some ways and more lenient in others; this is what is left to it.
 package struct RequestHeadRules: Sendable {
-  /// Bytes of a body.
-  let bodyLimit: Int
+  /// Bytes of a body that is read into memory, and of one that goes to disk.
+  private let bodyLimit: Int
+  private let uploadLimit: Int
 
-  package init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+  /// - Parameter uploadLimit: nil: as any body.
+  package init(bodyLimit: Int, uploadLimit: Int? = nil) { (self.bodyLimit, self.uploadLimit) = (bodyLimit, uploadLimit ?? bodyLimit) }
+
+  /// Whether a request's body goes to disk: only uploads have this method.
+  static func isUpload(_ head: HTTPRequestHead) -> Bool { head.method == .PUT }
+
+  /// Bytes of the body.
+  func limit(for head: HTTPRequestHead) -> Int { Self.isUpload(head) ? uploadLimit : bodyLimit }
+
+  /// What a body of more bytes is refused with.
+  func tooLarge(_ head: HTTPRequestHead) -> Problem {
+    Self.isUpload(head) ? .uploadTooLarge(limit: uploadLimit) : .bodyTooLarge(limit: bodyLimit)
+  }
 
   /// Why a request is refused; nil: it isn't. Where one follows on the same connection isn't certain after a refusal.
   package func problem(with head: HTTPRequestHead) -> Problem? {
@@ -81,8 +94,10 @@ package struct RequestHeadRules: Sendable {
   }
 
   private func length(_ head: HTTPRequestHead) -> Problem? {
-    guard let length = head.headers.first(name: "Content-Length"), Int(length).map({ $0 > bodyLimit }) ?? true else { return nil }
-    return .bodyTooLarge(limit: bodyLimit)
+    guard let length = head.headers.first(name: "Content-Length"), Int(length).map({ $0 > limit(for: head) }) ?? true else {
+      return nil
+    }
+    return tooLarge(head)
   }
 }
 
