@@ -34,6 +34,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8"),
+    .systemLibrary(name: "CCurl"),
 
     .target(name: "StrictJSON", swiftSettings: safe),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"], swiftSettings: kernel),
@@ -70,6 +71,7 @@ let package = Package(
       name: "Service",
       dependencies: [
         "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON",
+        "CCurl",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -29,6 +29,8 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   public var error: Failure?
 
   public enum Stage: String, Codable, Sendable, CaseIterable {
+    /// Getting the model from the Hub.
+    case downloading
     /// Reading the model and tokenizing the data.
     case preparing
     case quantizing
@@ -103,13 +105,21 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     /// Part of the whole work that is done, 0 to 1, evaluation and writing included.
     public var fraction: Double
     public var etaSeconds: Double?
+    /// While the stage is `downloading`, of which `fraction` and `etaSeconds` tell then: bytes that are there, and of the whole.
+    public var bytesDone: Int?
+    public var bytesTotal: Int?
 
-    public init(layer: String? = nil, done: Int, total: Int, fraction: Double, etaSeconds: Double? = nil) {
+    public init(
+      layer: String? = nil, done: Int, total: Int, fraction: Double, etaSeconds: Double? = nil, bytesDone: Int? = nil,
+      bytesTotal: Int? = nil
+    ) {
       self.layer = layer
       self.done = done
       self.total = total
       self.fraction = fraction
       self.etaSeconds = etaSeconds
+      self.bytesDone = bytesDone
+      self.bytesTotal = bytesTotal
     }
   }
 

@@ -8,6 +8,8 @@ public struct JobEvent: Codable, Sendable, Hashable {
     case status
     /// A running job went on to another stage: `data.stage`.
     case stage
+    /// A file of a Hub's model was downloaded and is what the Hub promised: `data.file`, `data.bytes`.
+    case download
     /// A layer was finished or failed: the `LayerRecord`.
     case layer
     /// A try at a layer ended: the `AttemptRecord`.

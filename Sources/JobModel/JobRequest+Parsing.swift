@@ -12,7 +12,7 @@ extension JobRequest {
     var reader = RequestReader(object, at: "")
     let kind = reader.choice("kind", of: Kind.self) ?? .model
     let isKindKnown = reader.errors.isEmpty
-    let model = reader.name("model", required: true)
+    let model = reader.model(of: isKindKnown ? kind : nil)
     let quantization =
       reader.nested("quantization") { QuantizationRequest(reading: &$0, kind: kind) } ?? .defaults(for: kind)
     let damping = reader.nested("damping") { DampingRequest(reading: &$0) } ?? .init()

@@ -9,8 +9,8 @@ public struct JobRequest: Codable, Sendable, Hashable {
   }
 
   public var kind: Kind
-  /// Name of a folder below one of the configured model roots; of a `.safetensors` file there for `kind: "layers"`.
-  public var model: String
+  /// What is quantized; the name of a `.safetensors` file for `kind: "layers"`.
+  public var model: ModelReference
   public var quantization: QuantizationRequest
   public var damping: DampingRequest
   public var recovery: RecoveryRequest
@@ -22,7 +22,7 @@ public struct JobRequest: Codable, Sendable, Hashable {
   public var priority: Int
 
   public init(
-    kind: Kind = .model, model: String, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
+    kind: Kind = .model, model: ModelReference, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
     recovery: RecoveryRequest = .init(), moe: MixtureRequest? = nil, calibration: CalibrationRequest? = nil,
     evaluation: EvaluationRequest? = nil, priority: Int = 0
   ) {

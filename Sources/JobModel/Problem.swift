@@ -77,5 +77,12 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
       detail: errors.map { "\($0.pointer.isEmpty ? "the body" : $0.pointer) \($0.detail)" }.joined(separator: "; "), errors: errors)
   }
 
+  /// - Parameter pointer: Of the field of a job's request that names the model.
+  public static func invalidModel(_ detail: String, at pointer: String = "/model") -> Problem {
+    Problem(
+      .invalidModel, status: 422, title: "The job names something that can't be used", detail: detail,
+      errors: [.init(pointer: pointer, detail: detail)])
+  }
+
   public var description: String { detail.isEmpty ? title : "\(title): \(detail)" }
 }

@@ -101,6 +101,19 @@ struct RequestReader {
     return choice
   }
 
+  /// - Parameter expected: What `isValid` takes, in words.
+  mutating func text(_ field: String, required: Bool = false, expected: String, _ isValid: (String) -> Bool) -> String? {
+    guard let text = value(field, expected: "a string", \.stringValue) else {
+      if required, !has(field) { report(field, "is missing") }
+      return nil
+    }
+    guard isValid(text) else {
+      report(field, "must be \(expected), is \"\(text.prefix(120))\"")
+      return nil
+    }
+    return text
+  }
+
   /// A name under which models and datasets are kept: `[A-Za-z0-9._-]{1,96}` and neither `.` nor `..`.
   mutating func name(_ field: String, required: Bool) -> String? {
     guard let text = value(field, expected: "a string", \.stringValue) else {

@@ -10,7 +10,7 @@ public struct ArtifactAssembler {
   private let folder: URL
 
   /// Files that are copied from the source as they are.
-  private static let copiedFiles = [
+  public static let copiedFiles = [
     "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
   ]

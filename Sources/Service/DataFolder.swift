@@ -28,6 +28,7 @@ public final class DataFolder: Sendable {
     do {
       for folder in [
         JobFolders.works(in: url), JobFolders.artifacts(in: url), url.appending(component: "models"), url.appending(component: "datasets"),
+        url.appending(component: "hub"),
       ] + UploadFolder(in: url).folders { try DurableFile.makeFolder(folder, permissions: 0o700) }
     } catch {
       throw .unusable(folder: url.path, reason: error.description)
@@ -76,6 +77,8 @@ public final class DataFolder: Sendable {
 
   /// What clients uploaded.
   var uploads: UploadFolder { UploadFolder(in: url) }
+  /// Models of the Hub.
+  var hub: URL { url.appending(component: "hub") }
 
   private var work: URL { JobFolders.works(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }
@@ -84,7 +87,7 @@ public final class DataFolder: Sendable {
 
   /// Bytes on disk of everything in the folder, models and datasets that were put or uploaded there left out.
   var size: Int {
-    Self.size(work) + Self.size(artifacts)
+    Self.size(work) + Self.size(artifacts) + Self.size(hub)
       + ["", "-wal", "-shm"].reduce(0) { $0 + (FileIdentity(of: URL(filePath: database.path + $1))?.size ?? 0) }
   }
 
@@ -93,7 +96,7 @@ public final class DataFolder: Sendable {
     return Self.size(folders.work) + Self.size(folders.artifact)
   }
 
-  private static func size(_ folder: URL) -> Int {
+  static func size(_ folder: URL) -> Int {
     guard let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) else { return 0 }
     return files.reduce(0) { size, file in size + ((file as? URL).flatMap { FileIdentity(of: $0)?.size } ?? 0) }
   }

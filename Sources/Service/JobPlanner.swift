@@ -7,6 +7,11 @@ public protocol JobPlanner: Sendable {
   ///
   /// - Throws: `Problem` for what the client can mend.
   func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan
+
+  /// Checks what the model's config.json tells alone, where the rest isn't there yet.
+  ///
+  /// - Throws: `Problem` for what the client can mend.
+  func check(_ request: JobRequest, configuration: [UInt8]) throws
 }
 
 /// The files that a request names.

@@ -13,12 +13,22 @@ public struct ResourceCatalog: Sendable {
 
   /// Looks into folders, so not for the threads of async code.
   ///
+  /// - Parameter snapshot: Where the model is that comes from the Hub.
   /// - Throws: `Problem` that names the field whose name can't be found or leaves its root.
-  public func files(of request: JobRequest) throws(Problem) -> JobFiles {
+  public func files(of request: JobRequest, snapshot: URL? = nil) throws(Problem) -> JobFiles {
     JobFiles(
-      model: try find(request.model, request.kind == .model ? .model : .layers, in: modelRoots, pointer: "/model"),
+      model: try model(request, snapshot: snapshot),
       calibration: try dataset(request.calibration?.dataset, at: "/calibration/dataset"),
       evaluation: try dataset(request.evaluation?.dataset, at: "/evaluation/dataset"))
+  }
+
+  private func model(_ request: JobRequest, snapshot: URL?) throws(Problem) -> URL {
+    switch request.model {
+    case .name(let name): return try find(name, request.kind == .model ? .model : .layers, in: modelRoots, pointer: "/model")
+    case .hub(let reference):
+      guard let snapshot else { throw Problem.invalidModel("\(reference) of the Hub isn't downloaded") }
+      return snapshot
+    }
   }
 
   private func dataset(_ name: String?, at pointer: String) throws(Problem) -> URL? {

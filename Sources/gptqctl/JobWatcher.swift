@@ -62,6 +62,8 @@ struct JobWatcher {
       return "\(layer.name)  \(Formatting.shape(layer.shape))  \(method)damping \(Formatting.significant(layer.damping))  "
         + "relative loss \(Formatting.significant(layer.relativeLoss))  \(layer.seconds.map { Formatting.fixed($0, 2) } ?? "–") s"
     case .warning: return "warning: \(event.data["message"]?.stringValue ?? "")"
+    case .download:
+      return "\(event.data["file"]?.stringValue ?? "")  \(event.data["bytes"]?.intValue.map { Formatting.bytes($0) } ?? "")"
     case .stage: return event.data["stage"]?.stringValue
     case .interruption:
       return

@@ -15,7 +15,7 @@ struct List: AsyncParsableCommand {
     for job in try APICoding.decode(APIList<Job>.self, from: answer.body).data {
       let progress = job.progress.map { "\($0.done)/\($0.total)" } ?? "–"
       table.add([
-        job.id.text, job.status.rawValue, job.request.model, "\(job.request.quantization.bits)", progress,
+        job.id.text, job.status.rawValue, "\(job.request.model)", "\(job.request.quantization.bits)", progress,
         job.createdAt.formatted(.iso8601),
       ])
     }

@@ -23,9 +23,16 @@ package enum ProgressBar {
 
   private static func clamped(_ fraction: Double) -> Double { fraction.isNaN ? 0 : min(1, max(0, fraction)) }
 
+  /// What is done of what: layers, or bytes of a download.
+  package static func amount(_ progress: Job.Progress) -> String {
+    guard let done = progress.bytesDone, let total = progress.bytesTotal else { return "\(progress.done) of \(progress.total) layers" }
+    return "\(Formatting.bytes(done)) of \(Formatting.bytes(total))"
+  }
+
   package static func line(_ job: Job, width: Int) -> String {
     guard let progress = job.progress else { return line(fraction: 0, label: job.stage?.rawValue ?? job.status.rawValue, width: width) }
-    var label = "\(job.stage?.rawValue ?? job.status.rawValue)  \(progress.done)/\(progress.total) layers"
+    var label = "\(job.stage?.rawValue ?? job.status.rawValue)  "
+    label += progress.bytesTotal == nil ? "\(progress.done)/\(progress.total) layers" : amount(progress)
     if let eta = progress.etaSeconds, !job.status.isEnded { label += "  about \(Formatting.duration(eta)) left" }
     return line(fraction: progress.fraction, label: label, width: width)
   }

@@ -42,7 +42,8 @@ package struct JobSummary {
       ("job", job.id.text),
       ("status", job.status.rawValue + (job.degraded ? " (degraded)" : "")),
       ("stage", job.stage?.rawValue),
-      (job.request.kind == .layers ? "layers" : "model", job.request.model),
+      (job.request.kind == .layers ? "layers" : "model", "\(job.request.model)"),
+      ("commit", job.request.model.hub?.commit),
       (
         "method",
         "\(quantization.method.rawValue), \(quantization.bits) bits, group size \(quantization.groupSize), format \(quantization.format.rawValue)"
@@ -55,7 +56,7 @@ package struct JobSummary {
       ("created", job.createdAt.formatted(.iso8601)),
       ("started", job.startedAt?.formatted(.iso8601)),
       ("finished", job.finishedAt?.formatted(.iso8601)),
-      ("progress", job.progress.map { "\($0.done) of \($0.total) layers, \(ProgressBar.percent($0.fraction)) %" }),
+      ("progress", job.progress.map { "\(ProgressBar.amount($0)), \(ProgressBar.percent($0.fraction)) %" }),
       (
         "perplexity",
         report.flatMap { report in

@@ -9,6 +9,9 @@ package struct Submit: AsyncParsableCommand {
   @Argument(help: "Name of the model below one of the server's model roots.")
   var model: String?
 
+  @Option(help: "ORG/NAME of a repository of the server's Hub, instead of MODEL.") var hub: String?
+  @Option(help: "Branch, tag or commit of --hub; main if it isn't given.") var revision: String?
+
   @Option(help: "A request as JSON, sent as it is; - reads standard input. Instead of MODEL and the options of the request.")
   var file: String?
 
@@ -20,7 +23,8 @@ package struct Submit: AsyncParsableCommand {
   package init() {}
 
   package func validate() throws {
-    if (model == nil) == (file == nil) { throw ValidationError("Give either MODEL or --file.") }
+    guard [model, hub, file].count(where: { $0 != nil }) == 1 else { throw ValidationError("Give either MODEL, --hub or --file.") }
+    if revision != nil, hub == nil { throw ValidationError("--revision goes with --hub.") }
     if file != nil, !options.request.isEmpty { throw ValidationError("--file holds the whole request; leave the other options out.") }
   }
 
@@ -44,7 +48,11 @@ package struct Submit: AsyncParsableCommand {
   package func body() throws -> Data {
     guard let file else {
       var request = options.request
-      request["model"] = model.map(JSONValue.string)
+      request["model"] =
+        model.map(JSONValue.string)
+        ?? hub.map { hub in
+          .object(JSONObject(given: [("hub", .string(hub)), ("revision", revision.map(JSONValue.string))]))
+        }
       return Data(JSONValue.object(request).serialized().utf8)
     }
     do {

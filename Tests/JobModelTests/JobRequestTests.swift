@@ -40,6 +40,26 @@ import Testing
     #expect(try JobRequest(parsing: JSONValue(parsing: Array(data))) == request)
   }
 
+  @Test(
+    "A model is a name, or a repository of the Hub with its revision",
+    arguments: [
+      (#""tiny""#, ModelReference.name("tiny")), (#"{"hub": "org/name"}"#, .hub(HubReference(hub: "org/name"))),
+      (#"{"hub": "jobs/01J", "revision": "refs/pr/1", "commit": null}"#, .hub(HubReference(hub: "jobs/01J", revision: "refs/pr/1"))),
+      (
+        #"{"hub": "a.b/c_d-e", "revision": "v1.0", "commit": "0123456789abcdef0123456789abcdef01234567"}"#,
+        .hub(HubReference(hub: "a.b/c_d-e", revision: "v1.0", commit: "0123456789abcdef0123456789abcdef01234567"))
+      ),
+    ])
+  func readsModels(json: String, model: ModelReference) throws {
+    var object = Self.valid
+    object["model"] = try JSONValue(parsing: json)
+    let request = try JobRequest(parsing: .object(object))
+    #expect(request.model == model)
+    let data = try APICoding.encode(request)
+    #expect(try APICoding.decode(JobRequest.self, from: data) == request)
+    #expect(try JobRequest(parsing: JSONValue(parsing: Array(data))) == request)
+  }
+
   struct Hostile: Sendable, CustomTestStringConvertible {
     let json: JSONValue
     /// Pointers of all errors, in order.
@@ -67,6 +87,23 @@ import Testing
       Hostile(json: with("model", ""), pointers: ["/model"], message: "1 to 96"),
       Hostile(json: with("model", .string(String(repeating: "a", count: 97))), pointers: ["/model"], message: "1 to 96"),
       Hostile(json: with("model", "a\u{0}b"), pointers: ["/model"], message: "not a path"),
+      Hostile(json: with("model", [:]), pointers: ["/model/hub"], message: "is missing"),
+      Hostile(json: with("model", ["hub": 5]), pointers: ["/model/hub"], message: "must be a string"),
+      Hostile(json: with("model", ["hub": "name"]), pointers: ["/model/hub"], message: "a repository as \"org/name\""),
+      Hostile(json: with("model", ["hub": "a/b/c"]), pointers: ["/model/hub"], message: "org/name"),
+      Hostile(json: with("model", ["hub": "../b"]), pointers: ["/model/hub"], message: "org/name"),
+      Hostile(json: with("model", ["hub": "a/"]), pointers: ["/model/hub"], message: "org/name"),
+      Hostile(json: with("model", ["hub": "a/b?x"]), pointers: ["/model/hub"], message: "org/name"),
+      Hostile(json: with("model", ["hub": "a/b\r\nX: y"]), pointers: ["/model/hub"], message: "org/name"),
+      Hostile(json: with("model", ["hub": "a/b", "revision": ""]), pointers: ["/model/revision"], message: "a branch, tag or commit"),
+      Hostile(json: with("model", ["hub": "a/b", "revision": "x/../y"]), pointers: ["/model/revision"], message: "a branch"),
+      Hostile(json: with("model", ["hub": "a/b", "revision": "a b"]), pointers: ["/model/revision"], message: "a branch"),
+      Hostile(json: with("model", ["hub": "a/b", "revision": "-x"]), pointers: ["/model/revision"], message: "a branch"),
+      Hostile(json: with("model", ["hub": "a/b", "revision": "a//b"]), pointers: ["/model/revision"], message: "a branch"),
+      Hostile(json: with("model", ["hub": "a/b", "commit": "ABC"]), pointers: ["/model/commit"], message: "40 hexadecimal digits"),
+      Hostile(json: with("model", ["hub": "a/b", "token": "x"]), pointers: ["/model/token"], message: "is not a known field"),
+      Hostile(
+        json: ["kind": "layers", "model": ["hub": "a/b"]], pointers: ["/model"], message: "files of layers don't come from a Hub"),
       Hostile(json: with("colour", "blue"), pointers: ["/colour"], message: "is not a known field; known here: calibration"),
       Hostile(json: with("a/b~c", 1), pointers: ["/a~1b~0c"], message: "is not a known field"),
       Hostile(json: with("priority", 5000), pointers: ["/priority"], message: "from -1000 to 1000, is 5000"),

@@ -29,7 +29,7 @@ import Testing
     let engine = FakeEngine()
     defer { engine.release() }
     let daemon = try await daemon(in: folder, engine, settings)
-    let request = JobRequest(model: model, quantization: QuantizationRequest(method: .rtn))
+    let request = JobRequest(model: .name(model), quantization: QuantizationRequest(method: .rtn))
     _ = try await repository(in: folder).submit(request, layers: [], warnings: [], key: nil, now: Date())
     let (ports, found) = AsyncStream.makeStream(of: Int.self)
     let running = Task {

@@ -51,6 +51,11 @@ final class FakeEngine: JobPlanner, Sendable {
     return JobPlan(layers: Self.layers, warnings: request.quantization.bits == 2 ? ["2 bits lose much"] : [])
   }
 
+  /// Refuses what Transformers calls a "mamba".
+  func check(_ request: JobRequest, configuration: [UInt8]) throws {
+    if String(decoding: configuration, as: UTF8.self).contains("mamba") { throw Problem.invalidModel("model_type \"mamba\" is unknown") }
+  }
+
   @Sendable func work(
     _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
   ) throws -> JobOutcome {

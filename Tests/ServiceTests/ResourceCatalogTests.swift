@@ -31,7 +31,7 @@ import Testing
   }
 
   private func files(_ model: String, kind: JobRequest.Kind = .model, calibration: String? = nil) throws -> JobFiles {
-    try catalog.files(of: JobRequest(kind: kind, model: model, calibration: calibration.map { CalibrationRequest(dataset: $0) }))
+    try catalog.files(of: JobRequest(kind: kind, model: .name(model), calibration: calibration.map { CalibrationRequest(dataset: $0) }))
   }
 
   @Test(arguments: [("a", "one/a"), ("b", "linked/b"), ("both", "one/both"), ("inside", "one/inside")])

@@ -27,7 +27,7 @@ import Testing
       let answer = try await server.post(#"{"kind":"layers","model":"\#(model)","quantization":{"bits":3}}"#)
       #expect(answer.status == 202)
       let job = try answer.decode(Job.self)
-      #expect(job.request.kind == .layers && job.request.model == model)
+      #expect(job.request.kind == .layers && job.request.model == .name(model))
       #expect(job.request.quantization.errorCompensation == 0 && job.request.recovery.escalateSamples.isEmpty)
       #expect(try await server.ended(job.id).status == .succeeded)
     }

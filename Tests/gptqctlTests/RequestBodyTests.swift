@@ -22,6 +22,8 @@ import gptqctl
         #"m --lm-head --dynamic {"-:.*z":{},"+:a":{"bits":8}} --starved-experts rtn"#,
         #"{"quantization":{"lm_head":true,"dynamic":{"-:.*z":{},"+:a":{"bits":8}}},"moe":{"starved":"rtn"},"model":"m"}"#
       ),
+      ("--hub org/name", #"{"model":{"hub":"org/name"}}"#),
+      ("--hub org/name --revision v1 --bits 8", #"{"quantization":{"bits":8},"model":{"hub":"org/name","revision":"v1"}}"#),
       ("m --escalate-samples 256,512", #"{"recovery":{"escalate_samples":[256,512]},"model":"m"}"#),
       (
         "m --escalate-samples 64 --on-exhausted keep --escalate-samples 128",
@@ -57,7 +59,8 @@ import gptqctl
   @Test(
     "Wrong options are refused before anything is sent",
     arguments: [
-      "", "m --file request.json", "--file request.json --mse", "--file request.json --on-exhausted rtn",
+      "", "m --file request.json", "m --hub org/name", "--hub org/name --file request.json", "m --revision v1", "--revision v1",
+      "--file request.json --mse", "--file request.json --on-exhausted rtn",
       "--file request.json --escalate-samples none", "m --escalate-samples many", "m --escalate-samples 256,,512",
       "m --escalate-samples 256;512", "m --escalate-samples 99999999999999999999", "m --error-compensation half",
       "m --recovery rtn",

@@ -19,6 +19,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
   public var uploads = UploadLimits()
+  public var hub = HubSettings()
   /// Cores for all jobs together; 0: all of the machine.
   public var threads = 0
   /// Jobs that run at once.
@@ -57,6 +58,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
     tokens = try values.tokens()
     failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
     maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs
+    hub = try HubSettings(values)
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit

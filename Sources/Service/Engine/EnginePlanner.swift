@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import JobModel
 import Quantization
+import StrictJSON
 import Transformer
 
 /// Checks a request against the model's files before a job is made of it, and lists the layers that the job will handle.
@@ -21,21 +22,37 @@ public struct EnginePlanner: JobPlanner {
   ///
   /// - Throws: `Problem` that names the field to mend.
   public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
-    do {
+    try describingProblems {
       try InputSizes.check(files, memory: limits.memory)
       let options = QuantizationOptions(request.quantization)
       let rules = request.quantization.dynamic.map(ModuleRule.init)
       guard request.kind == .model else { return try planLayers(options, rules, file: files.model) }
       let quantizer = try ModelQuantizer(
         model: files.model, options: options, rules: rules, quantizesHead: request.quantization.lmHead)
-      try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", quantizer.configuration)
-      try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", quantizer.configuration)
+      try checkLengths(request, quantizer.configuration)
       try checkTokenizer(request, files: files)
       let estimate = try estimate(request, quantizer)
       try checkDisk(estimate)
       return JobPlan(
         layers: quantizer.layers.map { LayerRecord($0) },
         warnings: Self.warnings(quantizer), estimate: estimate)
+    }
+  }
+
+  /// - Throws: `Problem` that names the field to mend.
+  public func check(_ request: JobRequest, configuration: [UInt8]) throws {
+    try describingProblems {
+      do {
+        try checkLengths(request, ModelConfiguration(JSONValue(parsing: configuration)))
+      } catch let error as JSONSyntaxError {
+        throw ModelError.unreadableConfiguration(path: "config.json", reason: "it is not JSON: \(error)")
+      }
+    }
+  }
+
+  private func describingProblems<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
     } catch let error as InputSizes.TooLarge {
       throw Problem(.memoryLimit, status: 422, title: "A file is too large", detail: "\(error)")
     } catch let error as QuantizationError where error.isMemoryLimit {
@@ -72,6 +89,11 @@ public struct EnginePlanner: JobPlanner {
     let plan = try QuantizationPlan(options, rules: rules, modules: layers.map(\.name))
     for layer in layers { try plan[layer.name]?.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
     return JobPlan(layers: layers.map { LayerRecord($0) }, warnings: Self.warnings(plan))
+  }
+
+  private func checkLengths(_ request: JobRequest, _ configuration: ModelConfiguration) throws {
+    try checkLength(request.calibration?.sequenceLength, at: "/calibration/sequence_length", configuration)
+    try checkLength(request.evaluation?.sequenceLength, at: "/evaluation/sequence_length", configuration)
   }
 
   private func checkLength(_ length: Int?, at pointer: String, _ configuration: ModelConfiguration) throws {

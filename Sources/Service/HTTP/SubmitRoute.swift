@@ -10,11 +10,7 @@ import JobStore
 struct SubmitRoute {
   let repository: JobRepository
   let scheduler: Scheduler
-  let catalog: ResourceCatalog
-  let planner: any JobPlanner
-  /// Threads that bodies are parsed and jobs planned on: others than those of downloads.
-  let pool: WorkerPool
-  let planning: Turns
+  let planning: SubmissionPlanning
   let bodies: JSONBody.Reader
   let maxQueuedJobs: Int
 
@@ -26,7 +22,7 @@ struct SubmitRoute {
     let key = try idempotencyKey(request, body: body)
     // Before the checks: the model or data of a job that was stored may be gone.
     if let key, let stored = try await repository.replayed(key) { return try Self.accepted(stored) }
-    let (jobRequest, plan) = try await plan(body)
+    let (jobRequest, plan) = try await planning.plan(body)
     let submission = try await repository.submit(
       jobRequest, layers: plan.layers, warnings: plan.warnings, estimate: plan.estimate, key: key, limit: maxQueuedJobs,
       now: Date())
@@ -39,16 +35,6 @@ struct SubmitRoute {
     case .replayed(let stored): job = stored
     }
     return try Self.accepted(job)
-  }
-
-  private func plan(_ body: JSONBody) async throws -> (JobRequest, JobPlan) {
-    let (pool, catalog, planner) = (pool, catalog, planner)
-    return try await planning.run {
-      try await pool.run {
-        let request = try JobRequest(parsing: body.value())
-        return (request, try planner.plan(request, files: catalog.files(of: request)))
-      }
-    }
   }
 
   private static func accepted(_ job: Job) throws -> Response {

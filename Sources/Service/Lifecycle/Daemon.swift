@@ -24,6 +24,7 @@ public struct Daemon: Sendable {
   private let catalog: ResourceCatalog
   private let uploads: UploadStore
   private let planner: any JobPlanner
+  private let hub: HubSource
   private let logger: Logger
 
   /// Locks the data folder and opens the store.
@@ -35,8 +36,14 @@ public struct Daemon: Sendable {
     let catalog = ResourceCatalog(
       modelRoots: [folder.uploads.models] + configuration.modelRoots, datasetRoots: [folder.uploads.datasets] + configuration.datasetRoots)
     repository = try JobRepository(database: folder.database)
+    let hub = HubSource(
+      settings: configuration.hub, store: HubStore(folder: folder.hub), dataFolder: folder.url, freeBytes: FileManager.freeBytes(in:))
     let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
-      let files = try Self.files(of: job.request, in: catalog)
+      var job = job
+      let lease = try hub.fetch(&job, cancellation, journal)
+      defer { withExtendedLifetime(lease) {} }
+      let files = try Self.files(of: job.request, snapshot: lease?.url, in: catalog)
+      if lease != nil { try HubPlanning(planner: planner, journal: journal).plan(&job, files: files) }
       return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
     }
     scheduler = Scheduler(
@@ -55,13 +62,14 @@ public struct Daemon: Sendable {
     self.folder = folder
     self.catalog = catalog
     self.planner = planner
+    self.hub = hub
     self.logger = logger
   }
 
   /// - Throws: `Job.Failure` where model or data are gone since the job was submitted.
-  private static func files(of request: JobRequest, in catalog: ResourceCatalog) throws(Job.Failure) -> JobFiles {
+  private static func files(of request: JobRequest, snapshot: URL?, in catalog: ResourceCatalog) throws(Job.Failure) -> JobFiles {
     do {
-      return try catalog.files(of: request)
+      return try catalog.files(of: request, snapshot: snapshot)
     } catch {
       throw Job.Failure(
         code: error.code.rawValue, detail: error.detail, advice: "Put it back, then retry the job.")
@@ -84,7 +92,8 @@ public struct Daemon: Sendable {
     let (listening, listens) = AsyncStream.makeStream(of: Void.self)
     let verifier = ArtifactVerifier(repository: repository, store: store, interval: configuration.verifyInterval, logger: logger)
     let housekeeping = Housekeeping(
-      repository: repository, store: store, uploads: uploads, folder: folder, age: configuration.retentionAge,
+      repository: repository, store: store, uploads: uploads, folder: folder,
+      hub: HubRetention(store: hub.store, repository: repository, logger: logger), age: configuration.retentionAge,
       maxBytes: configuration.maxDataBytes,
       logger: logger)
     let application = Application(
@@ -141,6 +150,7 @@ public struct Daemon: Sendable {
   @Sendable private func sweep() async throws {
     let statuses = try await repository.statuses()
     folder.sweep(statuses)
+    hub.store.sweep()
     let strangers = folder.strangers(statuses) + (try await uploads.strangers())
     if !strangers.isEmpty {
       logger.warning(
@@ -174,7 +184,8 @@ public struct Daemon: Sendable {
     let (planning, listing) = (Turns(width: MemoryLimits.planners, waiting: 64), Turns(width: 2, waiting: 1024))
     let pool = WorkerPool(label: "gptqd.planning")
     let submission = SubmitRoute(
-      repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, pool: pool, planning: planning, bodies: bodies,
+      repository: repository, scheduler: scheduler,
+      planning: SubmissionPlanning(catalog: catalog, planner: planner, hub: hub, pool: pool, planning: planning), bodies: bodies,
       maxQueuedJobs: configuration.maxQueuedJobs)
     let jobs = JobRoutes(
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,

@@ -14,6 +14,7 @@ struct Housekeeping: Service {
   let store: ArtifactStore
   let uploads: UploadStore
   let folder: DataFolder
+  let hub: HubRetention
   /// Since a job's end; nil: for ever.
   let age: Duration?
   /// Of the whole data folder; nil: any.
@@ -47,8 +48,10 @@ struct Housekeeping: Service {
         kept.append(job)
       }
     }
+    try await hub.apply(age: age, now: now)
     guard let maxBytes else { return }
     var bytes = folder.size
+    bytes -= try await hub.makeRoom(bytes - maxBytes)
     kept.sort { ($0.status == .succeeded ? 1 : 0, $0.finishedAt) < ($1.status == .succeeded ? 1 : 0, $1.finishedAt) }
     for job in kept where bytes > maxBytes {
       let size = folder.size(of: job.id)

@@ -6,6 +6,11 @@ package enum HTTPDate {
 
   package static func text(_ date: Date) -> String { date.formatted(style) }
 
+  /// nil where the text is no such date.
+  static func date(_ text: String) -> Date? {
+    try? Date(text, strategy: style.parseStrategy)
+  }
+
   private static let style = Date.VerbatimFormatStyle(
     format: """
       \(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \
