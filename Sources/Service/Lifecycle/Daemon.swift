@@ -18,6 +18,7 @@ public struct Daemon: Sendable {
   private let configuration: ServiceConfiguration
   private let folder: DataFolder
   private let repository: JobRepository
+  private let metrics = ServiceMetrics()
   private let scheduler: Scheduler
   private let files: WorkerPool
   private let store: ArtifactStore
@@ -31,7 +32,7 @@ public struct Daemon: Sendable {
   public init(_ configuration: ServiceConfiguration, planner: any JobPlanner, work: @escaping Work, logger: Logger) throws {
     let folder = try DataFolder(configuration.dataFolder)
     let catalog = ResourceCatalog(modelRoots: configuration.modelRoots, datasetRoots: configuration.datasetRoots)
-    repository = try JobRepository(database: folder.database)
+    repository = try JobRepository(database: folder.database, observe: metrics.transaction)
     let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
       let files = try Self.files(of: job.request, in: catalog)
       return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
@@ -80,7 +81,7 @@ public struct Daemon: Sendable {
       logger: logger)
     let application = Application(
       router: router(drain.signal),
-      server: .guarded(connectionLimits),
+      server: .guarded(connectionLimits, metrics: metrics),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
         availableConnectionsDelegate: .maximum(try connectionLimit(), logger: logger)),
@@ -139,6 +140,7 @@ public struct Daemon: Sendable {
     let budget = MemoryBudget(capacity: memoryLimits.budget)
     let routes = routes(drain, budget)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: MetricsMiddleware(routes: routes, metrics: metrics))
     router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: memoryLimits.bodyBytes))
     router.add(
       middleware: AccessMiddleware(
@@ -164,7 +166,19 @@ public struct Daemon: Sendable {
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+      + metricsRoute(budget).routes
   }
+
+  private func metricsRoute(_ budget: MemoryBudget) -> MetricsRoute {
+    MetricsRoute(
+      metrics,
+      limits: .init(
+        workers: configuration.workers, threads: threads, memory: EngineLimits.memory(of: configuration),
+        queue: configuration.maxQueuedJobs),
+      repository: repository, scheduler: scheduler, folder: folder, budget: budget)
+  }
+
+  private var threads: Int { configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount }
 
   private var connectionLimits: HTTPLimits {
     var limits = configuration.limits
@@ -180,6 +194,7 @@ public struct Daemon: Sendable {
         "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",
         metadata: ["wanted": "\(wanted)", "possible": "\(possible)"])
     }
+    metrics.limitConnections(to: possible)
     return possible
   }
 
@@ -202,7 +217,6 @@ public struct Daemon: Sendable {
     } catch {
       logger.warning("the address file can't be written", metadata: ["error": "\(error)"])
     }
-    let threads = configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     logger.notice(
       "listening",
       metadata: [
