@@ -55,7 +55,9 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0008_metrics"].map { .embedInCode("Migrations/\($0).sql") },
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0008_metrics"].map {
+        .embedInCode("Migrations/\($0).sql")
+      },
       swiftSettings: safe),
     .target(
       name: "JobRunner",
@@ -127,7 +129,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        "gptqd", "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
@@ -138,7 +141,9 @@ let package = Package(
         "gptqd", "gptqctl", "Service", "JobModel", "JobStore", "Checkpoint", "Quantization", "Tokenization", "Transformer", "StrictJSON",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
-    .testTarget(name: "gptqd-benchTests", dependencies: ["gptqd-bench", "Transformer", "StrictJSON"]),
+    .testTarget(
+      name: "gptqd-benchTests",
+      dependencies: ["gptqd-bench", "Transformer", "Quantization", "Checkpoint", "LinearAlgebra", "StrictJSON"]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
     .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),
