@@ -23,6 +23,11 @@ import Testing
     #expect(queries.count > 15)
     try await TestServer.run { server in
       _ = try await server.succeededJob()
+      // So that every family has a sample, which tells its labels.
+      let connection = try RawConnection(port: server.port)
+      await connection.send("GET / HTTP/1.1\r\n\r\n")
+      _ = try await connection.receiveAll()
+      connection.close()
       for _ in 0..<2 { _ = try await server.send("GET", "/metrics") }
       let text = try MetricsText(String(decoding: try await server.send("GET", "/metrics").body, as: UTF8.self))
       let names = Dictionary(

@@ -93,7 +93,7 @@ import Testing
       let id = JobID()
       let requests = [
         ("GET", "/v1/jobs/\(id)", 404), ("GET", "/v1/jobs/%2e%2e", 404), ("GET", "/v1/jobs/\(id)/layers/secret", 404),
-        ("GET", "/secret/x", 404), ("BREW", "/v1/jobs", 405), ("PUT", "/v1/jobs/\(id)", 405), ("GET", "/v1/jobs?secret=1", 400),
+        ("GET", "/secret/x", 404), ("PROPFIND", "/v1/jobs", 405), ("PUT", "/v1/jobs/\(id)", 405), ("GET", "/v1/jobs?secret=1", 400),
         ("POST", "/v1/jobs", 400),
       ]
       for (method, path, status) in requests { #expect(try await server.send(method, path).status == status, "\(method) \(path)") }
@@ -109,7 +109,7 @@ import Testing
       }
       #expect(text["gptqd_http_requests_total"]?.samples.count == counted.count)
       let values = text.families.flatMap(\.samples).flatMap(\.labels.values)
-      #expect(!values.contains { $0.contains("secret") || $0.contains(id.text) || $0.contains("BREW") })
+      #expect(!values.contains { $0.contains("secret") || $0.contains(id.text) || $0.contains("PROPFIND") })
     }
   }
 
