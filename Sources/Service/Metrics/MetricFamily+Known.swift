@@ -34,7 +34,7 @@ extension MetricFamily {
     .counter, "gptqd_http_requests_total", labels: ["route", "method", "status"], "Requests that a route or its checks answered.")
   static let requestSeconds = MetricFamily(
     .histogram, "gptqd_http_request_duration_seconds", labels: ["route", "method"],
-    "Time until the answer begins; requests that ask to wait do.")
+    "Time until the answer begins, a wait that the request asked for included.")
   static let refusedRequests = MetricFamily(
     .counter, "gptqd_http_refused_requests_total", labels: ["status"],
     "Requests that were refused before a route was looked for, since they break rules of HTTP or limits.")
@@ -52,7 +52,7 @@ extension MetricFamily {
     "Time of transactions, the wait for their turn and for the disk included.")
 
   static let dataBytes = MetricFamily(
-    .gauge, "gptqd_data_bytes", labels: ["kind"], "Size of files in the data folder, measured at most twice a minute.")
+    .gauge, "gptqd_data_bytes", labels: ["kind"], "Size of what is in the data folder, measured at most twice a minute.")
   static let diskFree = MetricFamily(.gauge, "gptqd_disk_free_bytes", "Room on the data folder's disk that the daemon may use.")
   static let diskSize = MetricFamily(.gauge, "gptqd_disk_size_bytes", "Size of the data folder's disk.")
 
