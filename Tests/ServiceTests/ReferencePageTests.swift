@@ -66,6 +66,19 @@ import Testing
     #expect(Set(fields(json, "")).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
   }
 
+  @Test func linksLeadToPages() throws {
+    let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+    let pages =
+      ["README.md"] + (try FileManager.default.contentsOfDirectory(atPath: repository.appending(path: "docs").path)).map { "docs/" + $0 }
+    for page in pages {
+      for match in try Self.page(page).matches(of: /\]\(([^)#:]+)\)/) {
+        let target = repository.appending(path: page).deletingLastPathComponent().appending(path: String(match.1))
+        #expect(FileManager.default.fileExists(atPath: target.path), "\(match.1) in \(page)")
+      }
+    }
+    #expect(try Self.page("README.md").split(separator: "\n", omittingEmptySubsequences: false).count < 250)
+  }
+
   @Test func metricsThatTheGuideNamesExist() async throws {
     let page = try Self.page("docs/operating.md")
     try await TestServer.run { server in

@@ -6,7 +6,8 @@ import Testing
   /// What blocks may name as missing, and why it isn't had here.
   private static let missing = [
     "hardware": "memory and hours", "install": "a build from sources and root", "systemd": "a machine that systemd runs",
-    "network": "the internet", "transformers": "torch", "vllm": "torch and a GPU", "gptqmodel": "torch",
+    "network": "the internet", "transformers": "torch", "vllm": "torch and a GPU", "huggingface_hub": "a package from PyPI",
+    "gptqmodel": "torch",
     "prometheus": "a Prometheus server",
     "tls": "a name and a certificate",
   ]
