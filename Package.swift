@@ -56,7 +56,7 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads"].map {
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads", "0008_metrics"].map {
         .embedInCode("Migrations/\($0).sql")
       },
       swiftSettings: safe),
@@ -131,9 +131,10 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
-        .product(name: "Crypto", package: "swift-crypto"),
+        "gptqd", "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ]),
     // Runs the daemon's own executable, and kills it.
     .testTarget(
@@ -142,7 +143,9 @@ let package = Package(
         "gptqd", "gptqctl", "Service", "JobModel", "JobStore", "Checkpoint", "Quantization", "Tokenization", "Transformer", "StrictJSON",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
-    .testTarget(name: "gptqd-benchTests", dependencies: ["gptqd-bench", "Transformer", "StrictJSON"]),
+    .testTarget(
+      name: "gptqd-benchTests",
+      dependencies: ["gptqd-bench", "Transformer", "Quantization", "Checkpoint", "LinearAlgebra", "StrictJSON"]),
     .testTarget(name: "gptqctlTests", dependencies: ["gptqctl", "JobModel"]),
     .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "StrictJSON"], exclude: ["Fixtures"]),

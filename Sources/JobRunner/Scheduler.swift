@@ -19,6 +19,8 @@ public actor Scheduler: Service {
   private let makeRoom: @Sendable () -> Void
   private let logger: Logger
   private var running: [JobID: CancellationFlag] = [:]
+  /// Jobs that run.
+  public var runningCount: Int { running.count }
   private var isDraining = false
   private let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 

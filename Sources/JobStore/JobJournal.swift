@@ -6,12 +6,14 @@ import StrictJSON
 /// What a running job tells of itself, from the worker's thread: each call is a durable transaction that the thread waits for.
 public struct JobJournal: Sendable {
   let database: DatabasePool
+  private let observe: TransactionObserver
   public let job: JobID
   /// Which start of the job this is.
   public let attempt: Int
 
   public init(_ repository: JobRepository, job: JobID, attempt: Int) {
     database = repository.database
+    observe = repository.observe
     self.job = job
     self.attempt = attempt
   }
@@ -48,6 +50,7 @@ public struct JobJournal: Sendable {
     try write { database in
       try database.put(layer, of: job)
       try database.append(.layer, to: job, try APICoding.json(encoding: layer), at: Date())
+      try database.countLayer(layer)
     }
   }
 
@@ -77,6 +80,7 @@ public struct JobJournal: Sendable {
           try APICoding.text(encoding: attempt),
         ])
       try database.append(.attempt, to: job, try APICoding.json(encoding: attempt), at: attempt.at)
+      try database.count(.attempts, [attempt.cause?.rawValue ?? "none", attempt.outcome.rawValue])
     }
   }
 
@@ -89,6 +93,8 @@ public struct JobJournal: Sendable {
 
   /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
   func write(_ body: (Database) throws -> Void) throws {
+    let start = ContinuousClock.now
+    defer { observe(.write, .now - start) }
     do {
       try database.write(body)
     } catch let error as DatabaseError {

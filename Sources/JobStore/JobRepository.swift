@@ -5,11 +5,13 @@ import JobModel
 /// Jobs in SQLite. Each method is one transaction that keeps the status machine; what it returns from is durable.
 public struct JobRepository: Sendable {
   let database: DatabasePool
+  let observe: TransactionObserver
 
   /// Opens or makes the database and applies the migrations that are missing.
   ///
   /// - Throws: `JobStoreError`.
-  public init(database file: URL) throws {
+  public init(database file: URL, observe: @escaping TransactionObserver = { _, _ in }) throws {
+    self.observe = observe
     var configuration = Configuration()
     configuration.label = "gptqd"
     configuration.busyMode = .timeout(10)
@@ -53,6 +55,7 @@ public struct JobRepository: Sendable {
   ///
   /// - Throws: `JobStoreError`, also for one that this version hasn't migrated yet.
   public init(reading file: URL) throws {
+    observe = { _, _ in }
     var configuration = Configuration()
     configuration.readonly = true
     configuration.busyMode = .timeout(10)
@@ -71,6 +74,8 @@ public struct JobRepository: Sendable {
   ///
   /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
   func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    let start = ContinuousClock.now
+    defer { observe(.write, .now - start) }
     do {
       return try await database.write(body)
     } catch let error as DatabaseError {
@@ -80,6 +85,8 @@ public struct JobRepository: Sendable {
 
   /// - Throws: `JobStoreError` for what the disk doesn't do, what `body` throws.
   func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    let start = ContinuousClock.now
+    defer { observe(.read, .now - start) }
     do {
       return try await database.read(body)
     } catch let error as DatabaseError {
@@ -109,6 +116,8 @@ public struct JobRepository: Sendable {
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
       for layer in layers { try database.put(layer, of: job.id) }
+      try database.count(.jobsSubmitted)
+      try database.count(.jobTransitions, [job.status.rawValue])
       try database.append(.status, to: job.id, ["status": .string(job.status.rawValue)], at: now)
       if let key {
         try database.execute(
@@ -210,6 +219,7 @@ public struct JobRepository: Sendable {
       guard job.status != .cancelling else { return try database.move(job, to: .cancelled, at: now) { $0.end(now) } }
       switch outcome {
       case .succeeded(let manifest, let report, let degraded):
+        if let tokens = report.calibrationTokens { try database.count(.calibrationTokens, by: Double(tokens)) }
         return try database.move(job, to: .succeeded, at: now) { job in
           job.end(now)
           job.result = manifest

@@ -82,13 +82,24 @@ public final class DataFolder: Sendable {
 
   private var work: URL { JobFolders.works(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }
+  private var models: URL { url.appending(component: "models") }
+  private var datasets: URL { url.appending(component: "datasets") }
 
   public func folders(for job: String) -> JobFolders { JobFolders(job, in: url) }
 
   /// Bytes on disk of everything in the folder, models and datasets that were put or uploaded there left out.
   var size: Int {
-    Self.size(work) + Self.size(artifacts) + Self.size(hub)
-      + ["", "-wal", "-shm"].reduce(0) { $0 + (FileIdentity(of: URL(filePath: database.path + $1))?.size ?? 0) }
+    Self.size(work) + Self.size(artifacts) + Self.size(hub) + databaseSizes
+  }
+
+  private var databaseSizes: Int { ["", "-wal", "-shm"].reduce(0) { $0 + databaseSize($1) } }
+
+  /// - Parameter ending: Of the database's own file, empty.
+  func databaseSize(_ ending: String) -> Int { FileIdentity(of: URL(filePath: database.path + ending))?.size ?? 0 }
+
+  /// Bytes on disk, by what they are for.
+  var sizes: [(kind: String, bytes: Int)] {
+    [work, artifacts, models, datasets, uploads.url, hub].map { ($0.lastPathComponent, Self.size($0)) } + [("database", databaseSizes)]
   }
 
   func size(of job: JobID) -> Int {

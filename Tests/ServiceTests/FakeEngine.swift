@@ -91,7 +91,7 @@ final class FakeEngine: JobPlanner, Sendable {
 
   private func record(_ layer: LayerRecord, _ job: Job, _ journal: JobJournal) throws {
     var layer = layer
-    (layer.state, layer.attempts, layer.damping, layer.relativeLoss) = (.done, 2, 0.1, 0.5)
+    (layer.state, layer.attempts, layer.damping, layer.relativeLoss, layer.seconds) = (.done, 2, 0.1, 0.5, 0.5)
     for number in 1...2 {
       try journal.attempt(
         AttemptRecord(

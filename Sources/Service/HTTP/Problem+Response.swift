@@ -17,7 +17,7 @@ extension Problem {
     // The connection's guard has answered; nobody gets this.
     case is HTTPParserError: self = .malformed("its end didn't come")
     case let error as HTTPError where error.status == .notFound:
-      self.init(.routeNotFound, status: 404, title: "There is no such route", detail: "see the API table of gptqd's README")
+      self.init(.routeNotFound, status: 404, title: "There is no such route", detail: "docs/api.md of gptqd has all routes")
     case let error as HTTPError where error.status.code < 500:
       self.init(
         .invalidRequest, status: error.status.code, title: "The request can't be used", detail: error.body ?? error.status.reasonPhrase)

@@ -18,6 +18,7 @@ public struct Daemon: Sendable {
   private let configuration: ServiceConfiguration
   private let folder: DataFolder
   private let repository: JobRepository
+  private let metrics = ServiceMetrics()
   private let scheduler: Scheduler
   private let files: WorkerPool
   private let store: ArtifactStore
@@ -35,7 +36,7 @@ public struct Daemon: Sendable {
     // Nothing is uploaded under a name that the roots have; what gets there later doesn't take its place.
     let catalog = ResourceCatalog(
       modelRoots: [folder.uploads.models] + configuration.modelRoots, datasetRoots: [folder.uploads.datasets] + configuration.datasetRoots)
-    repository = try JobRepository(database: folder.database)
+    repository = try JobRepository(database: folder.database, observe: metrics.transaction)
     let hub = HubSource(
       settings: configuration.hub, store: HubStore(folder: folder.hub), dataFolder: folder.url, freeBytes: FileManager.freeBytes(in:))
     let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
@@ -98,7 +99,7 @@ public struct Daemon: Sendable {
       logger: logger)
     let application = Application(
       router: router(drain.signal),
-      server: .guarded(connectionLimits),
+      server: .guarded(connectionLimits, metrics: metrics),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port), serverName: "gptqd", backlog: 1024,
         availableConnectionsDelegate: .maximum(try connectionLimit(), logger: logger)),
@@ -166,6 +167,7 @@ public struct Daemon: Sendable {
     let budget = MemoryBudget(capacity: memoryLimits.budget)
     let routes = routes(drain, budget)
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: MetricsMiddleware(routes: routes, metrics: metrics))
     router.add(middleware: ProblemMiddleware(routes: routes, maxBodyBytes: memoryLimits.bodyBytes))
     router.add(
       middleware: AccessMiddleware(
@@ -193,7 +195,19 @@ public struct Daemon: Sendable {
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+      + metricsRoute(budget).routes
   }
+
+  private func metricsRoute(_ budget: MemoryBudget) -> MetricsRoute {
+    MetricsRoute(
+      metrics,
+      limits: .init(
+        workers: configuration.workers, threads: threads, memory: EngineLimits.memory(of: configuration),
+        queue: configuration.maxQueuedJobs),
+      repository: repository, scheduler: scheduler, folder: folder, budget: budget)
+  }
+
+  private var threads: Int { configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount }
 
   private var connectionLimits: HTTPLimits {
     var limits = configuration.limits
@@ -209,6 +223,7 @@ public struct Daemon: Sendable {
         "fewer connections than http.max_connections: the process may not have more files open (ulimit -n)",
         metadata: ["wanted": "\(wanted)", "possible": "\(possible)"])
     }
+    metrics.limitConnections(to: possible)
     return possible
   }
 
@@ -231,7 +246,6 @@ public struct Daemon: Sendable {
     } catch {
       logger.warning("the address file can't be written", metadata: ["error": "\(error)"])
     }
-    let threads = configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
     logger.notice(
       "listening",
       metadata: [

@@ -33,6 +33,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
   private let rules: RequestHeadRules
   private let meter: ByteMeter
+  private let metrics: ServiceMetrics
   private var phase = Phase.open
 
   /// The request that is being read. The server has its head.
@@ -57,9 +58,10 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private var downloadCheck: Scheduled<Void>?
   private var downloadStart = (time: NIODeadline.now(), taken: 0)
 
-  init(limits: HTTPLimits, meter: ByteMeter) {
+  init(limits: HTTPLimits, meter: ByteMeter, metrics: ServiceMetrics) {
     rules = RequestHeadRules(bodyLimit: limits.bodyBytes, uploadLimit: limits.uploadBytes)
     self.meter = meter
+    self.metrics = metrics
     upload = TransferRate(least: limits.uploadBytesPerSecond, window: TimeAmount(limits.uploadWindow))
     download = TransferRate(least: limits.downloadBytesPerSecond, window: TimeAmount(limits.downloadWindow))
   }
@@ -148,6 +150,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
   private func refuse(_ problem: Problem, _ line: RequestLine?, _ context: ChannelHandlerContext) {
     guard case .open = phase else { return }
+    metrics.refused(status: problem.status)
     let isBeingRead = request != nil
     request = nil
     bodyPart = nil

@@ -11,6 +11,7 @@ struct GuardedChannel: ServerChildChannel, HTTPChannelHandler {
 
   let responder: HTTPChannelHandler.Responder
   let limits: HTTPLimits
+  let metrics: ServiceMetrics
 
   /// Most bytes of one read from a socket; a connection holds a few of them at a time.
   private static let readSize = 32 << 10
@@ -27,6 +28,8 @@ struct GuardedChannel: ServerChildChannel, HTTPChannelHandler {
         .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: Self.readSize))
       try? channel.syncOptions?.setOption(.tcpOption(Self.unsentOption), value: Self.unsentLimit)
       let pipeline = channel.pipeline.syncOperations
+      metrics.connectionOpened()
+      channel.closeFuture.whenComplete { [metrics] _ in metrics.connectionClosed() }
       let meter = ByteMeter()
       try pipeline.addHandler(meter)
       var decoder = NIOHTTPDecoderLimitConfiguration()
@@ -36,7 +39,7 @@ struct GuardedChannel: ServerChildChannel, HTTPChannelHandler {
       try pipeline.configureHTTPServerPipeline(
         withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
         withDecoderLimitConfiguration: decoder)
-      try pipeline.addHandler(ConnectionGuard(limits: limits, meter: meter))
+      try pipeline.addHandler(ConnectionGuard(limits: limits, meter: meter, metrics: metrics))
       try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
       try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.idleTimeout, logger: logger))
       return try NIOAsyncChannel(
@@ -50,7 +53,7 @@ struct GuardedChannel: ServerChildChannel, HTTPChannelHandler {
 
 extension HTTPServerBuilder {
   /// HTTP/1 for clients that nobody trusts.
-  static func guarded(_ limits: HTTPLimits) -> HTTPServerBuilder {
-    HTTPServerBuilder { responder in GuardedChannel(responder: responder, limits: limits) }
+  static func guarded(_ limits: HTTPLimits, metrics: ServiceMetrics) -> HTTPServerBuilder {
+    HTTPServerBuilder { responder in GuardedChannel(responder: responder, limits: limits, metrics: metrics) }
   }
 }

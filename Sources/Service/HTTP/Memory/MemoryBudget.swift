@@ -9,6 +9,8 @@ final class MemoryBudget: Sendable {
   let capacity: Int
   private let used = Mutex(0)
 
+  var usedBytes: Int { used.withLock { $0 } }
+
   init(capacity: Int) { self.capacity = capacity }
 
   /// Bytes that are given back when nobody has the lease any more.

@@ -1,0 +1,5 @@
+/// What a transaction does with the database.
+public enum TransactionKind: String, Sendable, CaseIterable { case read, write }
+
+/// Told how long a transaction took, the wait for its turn and for the disk included, also of one that failed.
+public typealias TransactionObserver = @Sendable (TransactionKind, Duration) -> Void
