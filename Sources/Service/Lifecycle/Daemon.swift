@@ -164,6 +164,7 @@ public struct Daemon: Sendable {
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+      + DashboardRoutes().routes
   }
 
   private var connectionLimits: HTTPLimits {
