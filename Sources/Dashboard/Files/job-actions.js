@@ -18,6 +18,7 @@ export class JobActions {
 
   update() {
     const { job, isDeleted } = this.state;
+    const hadFocus = this.element.contains(document.activeElement);
     redraw(this.element, [job.status, isDeleted], () => {
       if (isDeleted) return null;
       return [
@@ -27,6 +28,8 @@ export class JobActions {
         isEnded(job) && this.#button('Delete', () => this.#delete(), 'danger'),
       ];
     });
+    // The button is gone; reading goes on at the top.
+    if (hadFocus && !this.element.contains(document.activeElement)) document.querySelector('h1').focus();
   }
 
   #button(text, onclick, kind = '') {

@@ -38,16 +38,7 @@ export async function jobPage({ argument: id, signal }) {
       h('span', {}, 'submitted ', h('time', { datetime: state.job.created_at }, time(state.job.created_at)))]);
     for (const part of parts) part.update();
   };
-  let isScheduled = false;
-  /** However much arrives, the page is drawn at most once a frame. */
-  const scheduleDraw = () => {
-    if (isScheduled || signal.aborted) return;
-    isScheduled = true;
-    requestAnimationFrame(() => {
-      isScheduled = false;
-      if (!signal.aborted) draw();
-    });
-  };
+  const scheduleDraw = throttled(draw, signal);
 
   async function load() {
     const [job, layers, attempts] = await Promise.all([getJSON(jobPath(id), { signal }), getAll(jobPath(id, 'layers'), limit, signal),
@@ -90,6 +81,23 @@ export async function jobPage({ argument: id, signal }) {
     title,
     element: h('div', {}, h('div', { class: 'heading' }, h('div', {}, h('h1', {}, title), status), actions.element), lost, gone,
       panels.map((panel) => panel.element)),
+  };
+}
+
+/** Calls for a function as often as they like; it runs with the next frame, and for at most a fifth of the time. */
+function throttled(run, signal) {
+  let isScheduled = false;
+  let earliest = 0;
+  return () => {
+    if (isScheduled || signal.aborted) return;
+    isScheduled = true;
+    setTimeout(() => requestAnimationFrame(() => {
+      isScheduled = false;
+      if (signal.aborted) return;
+      const start = performance.now();
+      run();
+      earliest = performance.now() + 4 * (performance.now() - start);
+    }), Math.max(0, earliest - performance.now()));
   };
 }
 

@@ -1,13 +1,13 @@
 import { causes, outcomeOf } from './causes.js';
 import { s } from './dom.js';
 import { damping, plural } from './format.js';
-import { bands, blockLabels, cursorLine, drawing, rule, scaleText } from './layer-axis.js';
+import { bands, blockLabels, drawing, rule, scaleText } from './layer-axis.js';
 
 /** Pixels of an attempt; more at one damping than that are cut to the last ones. */
 const [laneHeight, leastBand, laneLimit] = [9, 16, 8];
 
 /** Every attempt at every layer: a layer's column has its attempts at the height of their damping, in the order of time from below. */
-export function ladderChart(axis, state, cursor) {
+export function ladderChart(axis, state) {
   const columns = axis.layers.map((layer) => byDamping(state.attemptsOf(layer.name)));
   const rungs = rungsOf(columns);
   const top = 8;
@@ -32,7 +32,7 @@ export function ladderChart(axis, state, cursor) {
   const height = bottom + 24;
   return drawing(axis, height, describeLadder(axis.layers, state), bands(axis, top, bottom),
     rungs.map((rung) => [rule(axis, rung.y + rung.height), scaleText(rung.y + rung.height / 2, damping(rung.damping))]), marks,
-    blockLabels(axis, height - 8), cursorLine(axis, cursor, top, bottom));
+    blockLabels(axis, height - 8));
 }
 
 function byDamping(attempts) {

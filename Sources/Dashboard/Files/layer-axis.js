@@ -64,5 +64,9 @@ export function blockLabels(axis, y) {
     numbers.map(({ block, from, to }) => s('text', { x: (from + to) / 2, y, 'text-anchor': 'middle' }, block))];
 }
 
-export const cursorLine = (axis, cursor, top, bottom) =>
-  cursor !== null && s('line', { class: 'cursor', x1: axis.x(cursor), x2: axis.x(cursor), y1: top, y2: bottom });
+/** Moves the line at a layer, or draws it, in a picture made with `drawing`. */
+export function moveCursor(axis, index, picture) {
+  picture.querySelector('.cursor')?.remove();
+  const bottom = picture.getAttribute('height') - 24;
+  picture.append(s('line', { class: 'cursor', x1: axis.x(index), x2: axis.x(index), y1: 8, y2: bottom }));
+}

@@ -1,7 +1,7 @@
 import { causes, summary } from './causes.js';
 import { h, redraw, s, setText } from './dom.js';
 import { significant } from './format.js';
-import { LayerAxis } from './layer-axis.js';
+import { LayerAxis, moveCursor } from './layer-axis.js';
 import { describeLadder, ladderChart, occurring } from './ladder-chart.js';
 import { describe, lossChart } from './loss-chart.js';
 
@@ -59,14 +59,19 @@ export class LayerCharts {
     const axis = new LayerAxis(this.state.layers, this.#width);
     setText(this.#text.loss, describe(axis.layers));
     setText(this.#text.ladder, describeLadder(axis.layers, this.state));
-    this.#loss.replaceChildren(lossChart(axis, this.#cursor, this.#highlight.value));
-    this.#ladder.replaceChildren(ladderChart(axis, this.state, this.#cursor));
-    this.#read();
+    this.#loss.replaceChildren(lossChart(axis, this.#highlight.value));
+    this.#ladder.replaceChildren(ladderChart(axis, this.state));
+    this.#showCursor(axis);
   }
 
   #point(event, chart) {
     const axis = new LayerAxis(this.state.layers, this.#width);
     this.#move(axis.indexAt(event.clientX - chart.getBoundingClientRect().left));
+  }
+
+  #showCursor(axis) {
+    if (this.#cursor !== null) for (const chart of [this.#loss, this.#ladder]) moveCursor(axis, this.#cursor, chart.firstChild);
+    this.#read();
   }
 
   #openLayer() {
@@ -77,7 +82,7 @@ export class LayerCharts {
     if (index === this.#cursor) return;
     this.#cursor = index;
     this.#range.value = index;
-    this.#draw();
+    if (this.#width > 0) this.#showCursor(new LayerAxis(this.state.layers, this.#width));
   }
 
   #read() {

@@ -1,12 +1,12 @@
 import { s } from './dom.js';
 import { significant } from './format.js';
-import { bands, blockLabels, cursorLine, drawing, rule } from './layer-axis.js';
+import { bands, blockLabels, drawing, rule } from './layer-axis.js';
 
 const height = 210;
 const [top, bottom] = [10, height - 24];
 
 /** Relative loss by layer on a logarithmic scale; layers that aren't of `highlight` are faded. */
-export function lossChart(axis, cursor, highlight) {
+export function lossChart(axis, highlight) {
   const losses = axis.layers.map((layer) => layer.relative_loss);
   const scale = new LogarithmicScale(losses.filter((loss) => loss > 0));
   const radius = Math.min(3.5, Math.max(1.6, axis.step * 0.4));
@@ -23,7 +23,7 @@ export function lossChart(axis, cursor, highlight) {
   const points = traced.map((index) => `${axis.x(index)},${scale.y(losses[index])}`).join(' ');
   return drawing(axis, height, describe(axis.layers), bands(axis, top, bottom),
     scale.ticks.map((value) => rule(axis, scale.y(value), tickText(value))), points && s('polyline', { class: 'trace', points }), marks,
-    blockLabels(axis, height - 8), cursorLine(axis, cursor, top, bottom));
+    blockLabels(axis, height - 8));
 }
 
 /** The chart in a sentence. */

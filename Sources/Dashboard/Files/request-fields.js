@@ -85,7 +85,10 @@ export const more = [
       },
       { pointer: '/damping/start', label: 'Damping starts',
         options: [['', 'default (history)'], ['history', 'at what worked before'], ['fixed', 'at the first damping']] },
-      { pointer: '/recovery/escalate_samples', label: 'Escalate samples', type: 'integers', hint: 'Rising, with commas, or none; empty: 256, 512.' },
+      {
+        pointer: '/recovery/escalate_samples', label: 'Escalate samples', type: 'integers',
+        hint: 'Rising, with commas, or none; empty: 256, 512.',
+      },
       { pointer: '/recovery/on_exhausted', label: 'A layer that nothing cures',
         options: [['', 'default (fails the job)'], ...exhausted] },
       { pointer: '/moe/starved', label: 'Starved experts', options: choice('all_tokens', 'rtn', 'keep') },
@@ -101,6 +104,13 @@ export const more = [
         hint: 'Tokens of a sequence; empty: 512.',
       },
       { pointer: '/priority', label: 'Priority', type: 'integer', hint: 'Higher runs first; empty: 0.' },
+    ],
+  },
+  {
+    legend: 'Webhook',
+    fields: [
+      { pointer: '/webhook/url', label: 'Address', hint: 'Told of the job; its host is one that the server allows.' },
+      { pointer: '/webhook/secret', label: 'Secret', isSecret: true, hint: 'Signs what is sent: whsec_ and base64.' },
     ],
   },
   {

@@ -70,11 +70,11 @@ export class RequestForm {
   }
 
   #make(specification, earlier) {
-    const { type, suggest, sources: only } = specification;
+    const { type, suggest, isSecret, sources: only } = specification;
     const isOf = !only || only.includes(this.#source);
-    const value = earlier && isOf ? textOf(getAt(earlier, specification.pointer), type) : '';
+    const value = earlier && isOf && !isSecret ? textOf(getAt(earlier, specification.pointer), type) : '';
     const numeric = ['integer', 'number'].includes(type);
-    const control = field({ ...specification, type: 'text', numeric, suggestions: suggest !== undefined, value });
+    const control = field({ ...specification, type: isSecret ? 'password' : 'text', numeric, suggestions: suggest !== undefined, value });
     this.#entries.push({ ...specification, control });
     return control.element;
   }

@@ -1,5 +1,5 @@
 import { announce } from './announcer.js';
-import { getJSON, jobPath, send } from './api.js';
+import { getAll, getJSON, jobPath, send } from './api.js';
 import { ErrorSummary } from './error-summary.js';
 import { h } from './dom.js';
 import { Problem } from './problem.js';
@@ -48,8 +48,7 @@ export async function submitPage({ query, signal }) {
 async function offerNames(form, signal) {
   for (const name of ['models', 'datasets']) {
     try {
-      const list = await getJSON(`v1/${name}`, { signal });
-      form.suggest(name, list.data.map((entry) => entry.name));
+      form.suggest(name, (await getAll(`v1/${name}`, 1000, signal)).map((entry) => entry.name));
     } catch {
       // Names can be typed.
     }

@@ -5,12 +5,14 @@ import { field } from './fields.js';
 import { go } from './router.js';
 import { session } from './session.js';
 
+const unknown = 'is not one that the server knows';
+
 /** Where the token is given; also where the API sends those whom it refuses. */
 export function tokenPage({ query, signal }) {
   const hint = 'As “gptqd token new NAME” printed it. This tab keeps it until it is closed.';
   const token = field({ label: 'Token', hint, type: 'password' });
   const refused = query.has('then');
-  if (refused && session.token) token.report('the server doesn’t accept the token that was given before');
+  if (refused && session.token) token.report(unknown);
   const then = query.get('then')?.startsWith('#/') ? query.get('then') : '#/jobs';
 
   const submit = async (event) => {
@@ -24,7 +26,7 @@ export function tokenPage({ query, signal }) {
     } catch (problem) {
       if (signal.aborted) return;
       if (problem.status === 401) session.token = '';
-      token.report(problem.status === 401 ? 'the server doesn’t accept this token' : problem.detail);
+      token.report(problem.status === 401 ? unknown : `can’t be checked: ${problem.detail}`);
       token.input.focus();
     }
   };

@@ -17,7 +17,7 @@ extension DashboardTests {
     try await page.wait(for: "document.activeElement === \(BrowserPage.control("Token"))")
     try await page.type("gptqd_wrong")
     try await page.press(.enter)
-    try await page.wait(for: "document.querySelector('.field .error')?.innerText.includes('doesn’t accept')")
+    try await page.wait(for: "document.querySelector('.field .error')?.innerText.includes('is not one that the server knows')")
     #expect(try await page.evaluate("sessionStorage.getItem('gptqd.token')") == .null)
     #expect(try await page.evaluate("\(BrowserPage.control("Token")).getAttribute('aria-invalid')") == "true")
     try await page.fill("Token", site.token)

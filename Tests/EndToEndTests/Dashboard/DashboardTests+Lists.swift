@@ -52,9 +52,13 @@ extension DashboardTests {
     let drawing =
       try await page.evaluate(
         """
-        (() => { const range = document.getElementById('layer-cursor'); const start = performance.now();
-          for (let index = 0; index < 50; index += 1) { range.value = index; range.dispatchEvent(new Event('input')); }
-          document.body.offsetHeight; return (performance.now() - start) / 50; })()
+        (() => { const control = document.getElementById('highlight'); const start = performance.now();
+          for (let index = 0; index < 20; index += 1) {
+            control.selectedIndex = index % 3;
+            control.dispatchEvent(new Event('change'));
+            document.body.offsetHeight;
+          }
+          return (performance.now() - start) / 20; })()
         """
       ).doubleValue ?? .infinity
     #expect(drawing < 250, "\(drawing) ms to draw the charts")
@@ -92,11 +96,13 @@ extension DashboardTests {
     try await page.wait(for: "document.querySelector('.subtitle .badge')?.innerText === 'running'")
     try await page.wait(for: "document.querySelector('#progress-heading')?.parentElement.innerText.includes('layers')")
     #expect(try await page.accessibilityFaults() == [])
-    try await page.evaluate("[...document.querySelectorAll('.heading button')].find((button) => button.innerText === 'Cancel…').click()")
+    try await page.evaluate("[...document.querySelectorAll('.heading button')].find((button) => button.innerText === 'Cancel…').focus()")
+    try await page.press(.enter)
     try await page.wait(for: "document.querySelector('dialog[open]')")
     try await page.evaluate(
       "[...document.querySelectorAll('dialog button')].find((button) => button.innerText === 'Cancel the job').click()")
     try await page.wait(for: "document.querySelector('.subtitle .badge').innerText === 'cancelled'")
+    try await page.wait(for: "document.activeElement.tagName === 'H1'")
     #expect(try await site.server.client.get(Job.self, "/v1/jobs/\(job.id)").status == .cancelled)
     // Deleted by somebody else: the page says so.
     _ = try await site.server.client.send("POST", "/v1/jobs/\(job.id)/retry")
@@ -107,6 +113,21 @@ extension DashboardTests {
     try await page.evaluate(
       "[...document.querySelectorAll('dialog button')].find((button) => button.innerText === 'Retry the job').click()")
     try await page.wait(for: "document.querySelector('dialog .notice.bad')?.innerText.includes('no job has the id')")
+    #expect(page.complaints() == [])
+    try await page.close()
+  }
+
+  @Test("A job is submitted again with the form as it was asked for, defaults and empty lists included")
+  func again() async throws {
+    let site = try site()
+    let job = try await layersJob(site, coupling: 1.15)
+    let page = try await site.page("#/new?from=\(job.id)")
+    try await page.waitForHeading("New job")
+    try await page.evaluate("document.querySelector('form').requestSubmit()")
+    try await page.waitForHeading("captured")
+    let place = try #require(try await page.evaluate("location.hash").stringValue)
+    let second = try await site.server.client.get(Job.self, "/v1/jobs/\(place.dropFirst("#/jobs/".count))")
+    #expect(second.id != job.id && second.request == job.request)
     #expect(page.complaints() == [])
     try await page.close()
   }
