@@ -67,11 +67,12 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: safe),
+    .target(name: "Dashboard", resources: [.embedInCode("Files")], swiftSettings: safe),
     .target(
       name: "Service",
       dependencies: [
-        "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON",
-        "CCurl",
+        "CCurl", "Dashboard", "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint",
+        "LinearAlgebra", "StrictJSON",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -123,7 +124,8 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Service", "JobModel", "JobStore", "JobRunner", "LinearAlgebra", "StrictJSON", .product(name: "Logging", package: "swift-log"),
+        "Dashboard", "Service", "JobModel", "JobStore", "JobRunner", "LinearAlgebra", "StrictJSON",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -8,7 +8,7 @@ import gptqctl
 /// Layer jobs, degraded jobs, retry and history through the whole daemon.
 @Suite(.serialized) struct RecoveryJobTests {
   /// A file of two layers: `any`, healthy, and `bad` whose Hessian has eigenvalues 1 ± coupling.
-  private static func writeLayers(coupling: Float, to folder: URL) throws {
+  static func writeLayers(coupling: Float, to folder: URL) throws {
     let weight = (0..<64).map { Float(($0 * 37 % 41) - 20) / 20 }
     func hessian(_ coupling: Float) -> [Float] {
       (0..<64).map { $0 % 9 == 0 ? 1 : $0 == 1 || $0 == 8 ? coupling : 0 }

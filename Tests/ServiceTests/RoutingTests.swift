@@ -16,8 +16,11 @@ import Testing
 
   @Test func unknownPathsAreNotFound() async throws {
     try await TestServer.run { server in
-      for path in ["/", "/v1", "/v1/job", "/v2/jobs", "/v1/jobs/x/y", "/v1/jobs/x/layers/y/z", "/healthz/x", "/../etc/passwd", "/%2e%2e/x"]
-      {
+      let paths = [
+        "/v1", "/v1/job", "/v2/jobs", "/v1/jobs/x/y", "/v1/jobs/x/layers/y/z", "/healthz/x", "/../etc/passwd", "/%2e%2e/x", "/dashboard",
+        "/dashboard/x/y", "/index.html",
+      ]
+      for path in paths {
         for method in ["GET", "POST", "DELETE", "PROPFIND"] {
           let answer = try await server.send(method, path)
           #expect(answer.status == 404, "\(method) \(path)")
@@ -44,6 +47,8 @@ import Testing
         ("PUT", "/v1/jobs/\(id)/artifacts", "GET, HEAD"),
         ("DELETE", "/v1/jobs/\(id)/artifacts/x", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+        ("DELETE", "/dashboard/app.js", "GET, HEAD"),
         ("OPTIONS", "/readyz", "GET, HEAD"),
         ("PROPFIND", "/v1/jobs", "POST, GET, HEAD"),
       ]

@@ -53,8 +53,10 @@ struct Route: Sendable {
 }
 
 extension [Route] {
-  /// Whether a path is that of routes for which no token is needed.
-  func areOpen(at path: String) -> Bool { contains { $0.isOpen && $0.matches(path) } }
+  /// Whether a request needs no token: only to read, and not every path that has such a route can be written without one.
+  func areOpen(to method: HTTPRequest.Method, at path: String) -> Bool {
+    contains { $0.isOpen && ($0.method == method || $0.method == .get && method == .head) && $0.matches(path) }
+  }
 
   /// The methods that a path has; none where no route has the path.
   func methods(at path: String) -> [HTTPRequest.Method] {

@@ -195,7 +195,7 @@ public struct Daemon: Sendable {
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
-      + metricsRoute(budget).routes
+      + metricsRoute(budget).routes + DashboardRoutes().routes
   }
 
   private func metricsRoute(_ budget: MemoryBudget) -> MetricsRoute {

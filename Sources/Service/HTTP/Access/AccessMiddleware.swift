@@ -15,7 +15,7 @@ struct AccessMiddleware: RouterMiddleware {
       try LocalRules.check(request.head)
       return try await next(request, context)
     }
-    guard !routes.areOpen(at: request.uri.path) else { return try await next(request, context) }
+    guard !routes.areOpen(to: request.method, at: request.uri.path) else { return try await next(request, context) }
     let token = try token(of: request, context)
     guard token.scope == .write || request.method == .get || request.method == .head else { throw Problem.forbidden(token) }
     var context = context
