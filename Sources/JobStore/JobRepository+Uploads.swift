@@ -142,7 +142,8 @@ extension Database {
   /// - Throws: `UploadError.unfinished` where something that the job names is being uploaded.
   func requireUploaded(_ request: JobRequest) throws {
     let datasets = [request.calibration?.dataset, request.evaluation?.dataset].compactMap(\.self)
-    let names = (request.kind == .model ? [(UploadTarget.Kind.model, request.model)] : []) + datasets.map { (.dataset, $0) }
+    var names = datasets.map { (UploadTarget.Kind.dataset, $0) }
+    if request.kind == .model, case .name(let model) = request.model { names.append((.model, model)) }
     for (kind, name) in names {
       let row = try Row.fetchOne(self, sql: "SELECT * FROM uploads WHERE kind = ? AND name = ?", arguments: [kind.rawValue, name])
       guard let upload = try row.map({ try Upload($0) }) else { continue }
