@@ -6,7 +6,7 @@ BENCH ?=
 # The same for everything, so that nothing is built twice; swift test would make everything testable, which is another build.
 FLAGS := -c release
 TEST_FLAGS := $(FLAGS) --disable-testable-imports
-PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl strace
+PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl strace python3 python3-venv
 
 # Stops every target with one line where Swift is missing or too old.
 complaint := $(shell .ci/require-swift "$(SWIFT)")

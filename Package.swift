@@ -129,6 +129,7 @@ let package = Package(
       dependencies: [
         "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ]),
     // Runs the daemon's own executable, and kills it.
     .testTarget(
