@@ -74,6 +74,9 @@ public final class DataFolder: Sendable {
   /// Where the daemon writes its address once it listens.
   public var addressFile: URL { url.appending(component: "gptqd.url") }
 
+  /// SHA-256 of large files of models.
+  var hashFile: URL { url.appending(component: "hashes.json") }
+
   private var work: URL { JobFolders.works(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }
 

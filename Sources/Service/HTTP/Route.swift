@@ -6,7 +6,7 @@ struct Route: Sendable {
   typealias Handler = @Sendable (Request, APIContext) async throws -> Response
 
   let method: HTTPRequest.Method
-  /// Segments that begin with a colon stand for any text.
+  /// Segments that begin with a colon stand for any text, "**" at the end for one segment or more.
   let path: String
   /// Names of the query parameters; nil: any, all ignored.
   private let query: Set<String>?
@@ -38,8 +38,11 @@ struct Route: Sendable {
 
   func matches(_ requestPath: String) -> Bool {
     let segments = requestPath.split(separator: "/")
-    let pattern = path.split(separator: "/")
-    return segments.count == pattern.count && zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
+    var pattern = path.split(separator: "/")
+    let isOpenEnded = pattern.last == "**"
+    if isOpenEnded { pattern.removeLast() }
+    return (isOpenEnded ? segments.count > pattern.count : segments.count == pattern.count)
+      && zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
   }
 }
 

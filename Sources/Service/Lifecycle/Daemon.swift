@@ -22,6 +22,7 @@ public struct Daemon: Sendable {
   private let files: WorkerPool
   private let store: ArtifactStore
   private let catalog: ResourceCatalog
+  private let hashes: FileHashes
   private let planner: any JobPlanner
   private let logger: Logger
 
@@ -43,6 +44,7 @@ public struct Daemon: Sendable {
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
     files = WorkerPool(label: "gptqd.files")
+    hashes = FileHashes(files: files, storage: folder.hashFile)
     store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
     self.configuration = configuration
     self.folder = folder
@@ -164,6 +166,9 @@ public struct Daemon: Sendable {
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+      + HubRoutes(
+        catalog: HubCatalog(jobs: repository, models: catalog, store: store, files: files, hashes: hashes), files: files, listing: listing
+      ).routes
   }
 
   private var connectionLimits: HTTPLimits {
