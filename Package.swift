@@ -124,7 +124,7 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Dashboard", "Service", "JobModel", "JobStore", "JobRunner", "LinearAlgebra", "StrictJSON",
+        "Dashboard", "Service", "JobModel", "JobStore", "JobRunner", "Checkpoint", "LinearAlgebra", "StrictJSON",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
@@ -137,7 +137,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"),
-      ]),
+      ], exclude: ["Hub/hub_client.py"]),
     // Runs the daemon's own executable, and kills it.
     .testTarget(
       name: "TortureTests",

@@ -22,6 +22,9 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case layerNotFound = "layer_not_found"
     case artifactNotFound = "artifact_not_found"
     case artifactDamaged = "artifact_damaged"
+    case repositoryNotFound = "repository_not_found"
+    case revisionNotFound = "revision_not_found"
+    case entryNotFound = "entry_not_found"
     case routeNotFound = "route_not_found"
     case methodNotAllowed = "method_not_allowed"
     case conflict

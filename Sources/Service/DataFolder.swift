@@ -79,6 +79,8 @@ public final class DataFolder: Sendable {
   var uploads: UploadFolder { UploadFolder(in: url) }
   /// Models of the Hub.
   var hub: URL { url.appending(component: "hub") }
+  /// SHA-256 of large files of models.
+  var hashFile: URL { url.appending(component: "hashes.json") }
 
   private var work: URL { JobFolders.works(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }

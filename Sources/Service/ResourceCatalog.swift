@@ -31,6 +31,13 @@ public struct ResourceCatalog: Sendable {
     }
   }
 
+  /// The folder of a model that a job could name, and what of it may be read.
+  ///
+  /// - Throws: `Problem` as `files(of:)` does.
+  func folder(ofModel name: String) throws(Problem) -> ModelFolder {
+    ModelFolder(try find(name, .model, in: modelRoots, pointer: "/model"), roots: modelRoots)
+  }
+
   private func dataset(_ name: String?, at pointer: String) throws(Problem) -> URL? {
     guard let name else { return nil }
     return try find(name, .dataset, in: datasetRoots, pointer: pointer)

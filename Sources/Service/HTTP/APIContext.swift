@@ -8,6 +8,8 @@ import NIOCore
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   var query = Query()
+  /// Whose request it is; nil where the daemon has no tokens, or needs none.
+  var token: AccessToken?
   /// The connection that the request came by.
   let channel: any Channel
 
@@ -24,6 +26,9 @@ struct APIContext: RequestContext {
     let text = parameters.get(name) ?? ""
     return text.removingPercentEncoding ?? text
   }
+
+  /// The text that a path has where its route has `**`: each segment percent-decoded once, with slashes between.
+  var restOfPath: String { parameters.getCatchAll().map { $0.removingPercentEncoding ?? String($0) }.joined(separator: "/") }
 
   /// The job that the path names.
   ///

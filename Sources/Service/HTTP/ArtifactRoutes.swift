@@ -1,10 +1,8 @@
 import Foundation
-import HTTPTypes
 import Hummingbird
 import JobModel
 import JobRunner
 import JobStore
-import NIOCore
 
 /// The files of finished jobs.
 struct ArtifactRoutes {
@@ -41,29 +39,9 @@ struct ArtifactRoutes {
     guard let file = manifest.files.first(where: { $0.path == path }) else {
       throw Problem(.artifactNotFound, status: 404, title: "The artifact has no such file", detail: "no file is named \(path.prefix(200))")
     }
-    let tag = EntityTag.file(file)
-    var headers: HTTPFields = [.eTag: tag, .acceptRanges: "bytes", .contentType: Self.contentType(path)]
-    if let known = request.headers[.ifNoneMatch], EntityTag.matches(known, tag) { return Response(status: .notModified, headers: headers) }
-    // Ranges are defined for GET only; of another version, which If-Range tells, they are of no use.
-    let hasRange = request.method == .get && request.headers[.ifRange].map { $0 == tag } ?? true
-    switch ByteRange(hasRange ? request.headers[.range] : nil, size: file.size) {
-    case .whole:
-      let body = FileBody(handle: try await store.open(file, of: job), files: files)
-      return Response(
-        status: .ok, headers: headers,
-        body: body.whole(size: file.size, sha256: file.sha256) { try? await store.verify(job) })
-    case .part(let range):
-      headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      let body = FileBody(handle: try await store.open(file, of: job), files: files)
-      return Response(status: .partialContent, headers: headers, body: body.part(range))
-    case .notSatisfiable:
-      let problem = Problem(
-        .rangeNotSatisfiable, status: 416, title: "The range has no byte in the file", detail: "the file has \(file.size) bytes")
-      return try problem.response(instance: request.uri.path, headers: [.contentRange: "bytes */\(file.size)"])
-    }
-  }
-
-  private static func contentType(_ path: String) -> String {
-    path.hasSuffix(".json") ? "application/json" : path.hasSuffix(".txt") ? "text/plain; charset=utf-8" : "application/octet-stream"
+    return try await FileAnswer(
+      path: path, size: file.size, sha256: file.sha256, files: files, open: { try await store.open(file, of: job) },
+      onDamage: { try? await store.verify(job) }
+    ).response(to: request)
   }
 }

@@ -22,16 +22,24 @@ struct ProblemMiddleware: RouterMiddleware {
 
   private func response(for error: any Error, to request: Request, _ context: APIContext) throws -> Response {
     let path = request.uri.path
+    let (problem, known) = rendered(error, to: request, context)
+    var headers = known
+    for field in HubErrors.fields(for: problem, at: path, hasAuthorization: request.headers.contains(.authorization))
+    where !headers.contains(field.name) { headers.append(field) }
+    return try problem.response(instance: path, headers: headers)
+  }
+
+  private func rendered(_ error: any Error, to request: Request, _ context: APIContext) -> (Problem, HTTPFields) {
+    let path = request.uri.path
     if let error = error as? HTTPError, error.status == .notFound, case let methods = routes.methods(at: path), !methods.isEmpty {
       let allow = methods.map(\.rawValue).joined(separator: ", ")
-      return try Problem.methodNotAllowed(request.method, allow: allow).response(instance: path, headers: [.allow: allow])
+      return (.methodNotAllowed(request.method, allow: allow), [.allow: allow])
     }
-    if let refusal = error as? Refusal { return try refusal.problem.response(instance: path, headers: refusal.headers) }
+    if let refusal = error as? Refusal { return (refusal.problem, refusal.headers) }
     let problem = Problem(rendering: error, requestID: context.requestID)
     if problem.code == .internal { context.logger.error("request failed", metadata: ["path": "\(path)", "error": "\(error)"]) }
     // Jobs take minutes at least.
-    return try problem.response(
-      instance: path, headers: [.tooManyJobs, .tooManyUploads].contains(problem.code) ? [.retryAfter: "30"] : [:])
+    return (problem, [.tooManyJobs, .tooManyUploads].contains(problem.code) ? [.retryAfter: "30"] : [:])
   }
 }
 

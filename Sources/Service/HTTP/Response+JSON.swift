@@ -24,8 +24,6 @@ extension Response {
 enum EntityTag {
   static func job(_ job: Job) -> String { "\"\(job.version)\"" }
 
-  static func file(_ file: ArtifactManifest.File) -> String { "\"\(file.sha256)\"" }
-
   /// Whether an `If-None-Match` names the tag; its comparison ignores weakness.
   static func matches(_ header: String, _ tag: String) -> Bool {
     header.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.contains { candidate in

@@ -6,7 +6,7 @@ struct Route: Sendable {
   typealias Handler = @Sendable (Request, APIContext) async throws -> Response
 
   let method: HTTPRequest.Method
-  /// Segments that begin with a colon stand for any text, a last one of two stars for any segments.
+  /// Segments that begin with a colon stand for any text, "**" at the end for one segment or more.
   let path: String
   /// Names of the query parameters; nil: any, all ignored.
   private let query: Set<String>?
@@ -42,13 +42,10 @@ struct Route: Sendable {
   func matches(_ requestPath: String) -> Bool {
     let segments = requestPath.split(separator: "/")
     var pattern = path.split(separator: "/")
-    if pattern.last == "**" {
-      pattern.removeLast()
-      guard segments.count > pattern.count else { return false }
-    } else if segments.count != pattern.count {
-      return false
-    }
-    return zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
+    let isOpenEnded = pattern.last == "**"
+    if isOpenEnded { pattern.removeLast() }
+    return (isOpenEnded ? segments.count > pattern.count : segments.count == pattern.count)
+      && zip(segments, pattern).allSatisfy { $1.hasPrefix(":") || $0 == $1 }
   }
 }
 

@@ -24,6 +24,7 @@ public struct Daemon: Sendable {
   private let store: ArtifactStore
   private let catalog: ResourceCatalog
   private let uploads: UploadStore
+  private let hashes: FileHashes
   private let planner: any JobPlanner
   private let hub: HubSource
   private let logger: Logger
@@ -54,6 +55,7 @@ public struct Daemon: Sendable {
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
     files = WorkerPool(label: "gptqd.files")
+    hashes = FileHashes(files: files, storage: folder.hashFile)
     store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
     uploads = UploadStore(
       repository: repository, folder: folder.uploads,
@@ -196,6 +198,9 @@ public struct Daemon: Sendable {
       + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
       + metricsRoute(budget).routes + DashboardRoutes().routes
+      + HubRoutes(
+        catalog: HubCatalog(jobs: repository, models: catalog, store: store, files: files, hashes: hashes), files: files, listing: listing
+      ).routes
   }
 
   private func metricsRoute(_ budget: MemoryBudget) -> MetricsRoute {

@@ -8,6 +8,7 @@ import gptqctl
 /// The daemon as it is shipped, on a free port, with the client that is shipped.
 struct EngineServer: Sendable {
   let client: APIClient
+  let url: String
   let folder: URL
 
   var models: URL { folder.appending(component: "models") }
@@ -25,10 +26,10 @@ struct EngineServer: Sendable {
   ///
   /// - Parameters:
   ///   - settings: Environment variables of the configuration.
+  ///   - token: That the client sends.
   ///   - freeBytes: On the data folder's disk; nil: as it is.
-  ///   - token: Of the client.
   static func run(
-    _ settings: [String: String] = [:], freeBytes: Int? = nil, token: String? = nil, _ body: (EngineServer) async throws -> Void
+    _ settings: [String: String] = [:], token: String? = nil, freeBytes: Int? = nil, _ body: (EngineServer) async throws -> Void
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(component: "gptqd-e2e-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -59,7 +60,7 @@ struct EngineServer: Sendable {
         try await daemon.run { found.yield($0) }
       }
       for await url in urls {
-        try await body(EngineServer(client: APIClient(url: url, token: token), folder: folder))
+        try await body(EngineServer(client: APIClient(url: url, token: token), url: url, folder: folder))
         break
       }
       trigger.triggerGracefulShutdown()

@@ -19,6 +19,7 @@ struct AccessMiddleware: RouterMiddleware {
     let token = try token(of: request, context)
     guard token.scope == .write || request.method == .get || request.method == .head else { throw Problem.forbidden(token) }
     var context = context
+    context.token = token
     context.logger[metadataKey: "token"] = "\(token.name)"
     return try await next(request, context)
   }
@@ -52,7 +53,7 @@ extension Problem {
       .unauthorized, status: 401, title: "The request needs a token",
       detail: isPresented
         ? "the token is not one of auth.tokens; \"gptqd token new NAME\" makes one"
-        : "send \"Authorization: Bearer TOKEN\" (gptqctl: set GPTQD_TOKEN)")
+        : "send \"Authorization: Bearer TOKEN\" (gptqctl: set GPTQD_TOKEN, Hub clients: HF_TOKEN)")
   }
 
   fileprivate static func forbidden(_ token: AccessToken) -> Problem {

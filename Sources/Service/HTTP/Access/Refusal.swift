@@ -2,8 +2,8 @@ import HTTPTypes
 import JobModel
 
 /// A problem that comes with header fields of its own.
-struct Refusal: Error {
-  let problem: Problem
+package struct Refusal: Error {
+  package let problem: Problem
   let headers: HTTPFields
 
   init(_ problem: Problem, headers: HTTPFields) {
