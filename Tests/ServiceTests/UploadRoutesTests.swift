@@ -225,14 +225,14 @@ import Testing
   /// A link that somebody put into the data folder leads nowhere.
   @Test func linksAreNotFollowed() async throws {
     try await TestServer.run { server in
-      #expect(try await server.put("/v1/models/m/files/a/b", Data("x".utf8)).status == 201)
+      for path in ["a/b", "c"] { #expect(try await server.put("/v1/models/m/files/\(path)", Data("x".utf8)).status == 201) }
       let uploads = server.folder.url.appending(path: "data/uploads/models/m")
       let outside = try server.folder.write("outside/b", Data("outside".utf8)).deletingLastPathComponent()
       try FileManager.default.removeItem(at: uploads.appending(component: "a"))
       try FileManager.default.createSymbolicLink(at: uploads.appending(component: "a"), withDestinationURL: outside)
       #expect(try await server.put("/v1/models/m/files/a/b", Data("y".utf8)).status == 409)
       #expect(try await server.put("/v1/models/m/files/a/c", Data("y".utf8)).status == 409)
-      _ = try await server.send("DELETE", "/v1/models/m/files/a/b")
+      #expect(try await server.send("DELETE", "/v1/models/m/files/a/b").status == 204)
       #expect(try Data(contentsOf: outside.appending(component: "b")) == Data("outside".utf8))
       #expect(try await server.send("DELETE", "/v1/models/m").status == 204)
       #expect(try FileManager.default.contentsOfDirectory(atPath: outside.path) == ["b"])

@@ -90,7 +90,14 @@ struct UploadFolder: Sendable {
 
   /// Removes a file with the folders that become empty, or a whole model; nothing happens where it isn't there.
   func remove(_ target: UploadTarget) throws {
-    guard target.kind == .model, target.path.isEmpty else { return try removeFile(target) }
+    guard target.kind == .model, target.path.isEmpty else {
+      do {
+        return try removeFile(target)
+      } catch let fault as DiskFault where [ENOTDIR, ELOOP].contains(fault.code) {
+        // Somebody put something else in the place of a folder of the path.
+        return
+      }
+    }
     let folder = models.appending(component: target.name)
     do {
       try FileManager.default.removeItem(at: folder)
