@@ -20,7 +20,7 @@ CREATE TABLE uploads (
   sha256      TEXT,                        -- as the client promises it
   received    INTEGER NOT NULL,            -- bytes that are on the disk for certain
   at          TEXT NOT NULL,               -- when the last bytes came
-  publication TEXT CHECK (json_valid(publication)),  -- size, sha256 and rows once all is there, before the file gets its name
+  publication TEXT CHECK (publication IS NULL OR json_valid(publication)),  -- size, sha256 and rows once all is there, before the file gets its name
   UNIQUE (kind, name, path)
 ) STRICT, WITHOUT ROWID;
 
