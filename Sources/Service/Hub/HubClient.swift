@@ -22,8 +22,8 @@ struct HubClient: Sendable {
   ///   - offset: The first byte that is wanted.
   /// - Throws: `HubError`, and what `body` throws.
   func get(
-    _ path: String, _ subject: Subject, from offset: Int = 0, timeout: Duration?, over connection: HubConnection,
-    isCancelled: @escaping () -> Bool, into body: any HubConnection.Body
+    _ path: String, _ subject: Subject, from offset: Int = 0, timeout: Duration?, over connection: OutgoingConnection,
+    isCancelled: @escaping () -> Bool, into body: any OutgoingConnection.Body
   ) throws {
     guard var url = URL(string: endpoint.absoluteString + path) else { throw HubError.malformed("\(path) is no path") }
     let end = timeout.map { ContinuousClock.now + $0 }
@@ -32,7 +32,9 @@ struct HubClient: Sendable {
       if offset > 0 { headers.append("Range: bytes=\(offset)-") }
       if let token, Self.isSameOrigin(url, endpoint) { headers.append("Authorization: Bearer \(token.text)") }
       let left = end.map { max(.milliseconds(1), $0 - .now) }
-      let head = try connection.get(url, headers: headers, timeout: left, isCancelled: isCancelled, body: body)
+      let head = try HubError.translating {
+        try connection.get(url, headers: headers, timeout: left, isCancelled: isCancelled, body: body)
+      }
       switch head.status {
       case 200, 206: return
       case 301, 302, 303, 307, 308: url = try redirect(head, from: url)
@@ -42,7 +44,7 @@ struct HubClient: Sendable {
     throw HubError.redirect(reason: "more than \(Self.redirectLimit) times")
   }
 
-  private func error(_ head: HubHead, _ subject: Subject, path: String) -> HubError {
+  private func error(_ head: AnswerHead, _ subject: Subject, path: String) -> HubError {
     let repository = subject.reference.hub
     let reason = head["x-error-code"]
     switch head.status {
@@ -62,7 +64,7 @@ struct HubClient: Sendable {
   private static let addressLimit = 16 << 10
 
   /// Where a redirect leads: by TLS anywhere with TLS, without it only to the same host.
-  private func redirect(_ head: HubHead, from url: URL) throws(HubError) -> URL {
+  private func redirect(_ head: AnswerHead, from url: URL) throws(HubError) -> URL {
     guard let location = head["location"], location.utf8.count <= Self.addressLimit,
       let target = URL(string: location, relativeTo: url)?.absoluteURL, let scheme = target.scheme?.lowercased(),
       let host = target.host?.lowercased(), !host.isEmpty
@@ -88,7 +90,7 @@ struct HubClient: Sendable {
 }
 
 /// A small body, kept in memory.
-final class HubMemoryBody: HubConnection.Body {
+final class HubMemoryBody: OutgoingConnection.Body {
   private(set) var bytes: [UInt8] = []
   private(set) var contentType: String?
   private let limit: Int
@@ -97,7 +99,7 @@ final class HubMemoryBody: HubConnection.Body {
   /// - Parameter name: What the body is, for errors.
   init(limit: Int, name: String) { (self.limit, self.name) = (limit, name) }
 
-  func begin(_ head: HubHead) throws {
+  func begin(_ head: AnswerHead) throws {
     bytes = []
     contentType = head["content-type"]
     if let length = try head.contentLength(), length > limit { throw tooLarge }

@@ -71,7 +71,7 @@ struct HubDownload {
   private func work(_ state: Box, _ stop: Flag) {
     let isCancelled = isCancelled
     do {
-      let connection = try HubConnection()
+      let connection = try HubError.translating { try OutgoingConnection() }
       while !stop.isSet, let file = state.value.withLock({ $0.waiting.popLast() }) {
         let download = HubFileDownload(
           client: client, snapshot: snapshot, file: file, folder: folder, settings: settings, progress: progress,

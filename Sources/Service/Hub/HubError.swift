@@ -44,6 +44,22 @@ enum HubError: Error, Hashable, Sendable {
   }
 }
 
+extension HubError {
+  init(_ error: OutgoingError) {
+    self =
+      switch error {
+      case .unreachable(let host, let reason): .unreachable(host: host, reason: reason)
+      case .malformed(let reason): .malformed(reason)
+      case .noLibrary: .noLibrary
+      case .cancelled: .cancelled
+      }
+  }
+
+  static func translating<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as OutgoingError { throw HubError(error) }
+  }
+}
+
 extension HubError: CustomStringConvertible {
   var description: String {
     switch self {

@@ -30,7 +30,7 @@ struct HubFileDownload {
   }
 
   /// - Throws: `HubError`, `POSIXError` of the disk.
-  func run(over connection: HubConnection) throws {
+  func run(over connection: OutgoingConnection) throws {
     let (target, partial) = (Self.target(file, in: folder), Self.partial(file, in: folder))
     if FileIdentity(of: target)?.size == file.size { return }
     var patience = HubPatience(settings, isCancelled: isCancelled)
@@ -60,7 +60,7 @@ struct HubFileDownload {
   }
 
   /// Adds what is missing to the partial file, durably.
-  private func fill(_ partial: URL, over connection: HubConnection) throws {
+  private func fill(_ partial: URL, over connection: OutgoingConnection) throws {
     let body = try HubFileBody(partial, file, progress)
     if body.offset < file.size {
       try client.get(
@@ -72,7 +72,7 @@ struct HubFileDownload {
 }
 
 /// Writes a body to the end of a file.
-private final class HubFileBody: HubConnection.Body {
+private final class HubFileBody: OutgoingConnection.Body {
   /// Bytes that are there.
   private(set) var offset: Int
   private let descriptor: Int32
@@ -97,7 +97,7 @@ private final class HubFileBody: HubConnection.Body {
     offset = 0
   }
 
-  func begin(_ head: HubHead) throws {
+  func begin(_ head: AnswerHead) throws {
     if head.status == 206 {
       guard head["content-range"] == "bytes \(offset)-\(file.size - 1)/\(file.size)", offset > 0 else {
         throw HubError.wrongBytes(file: file.name, reason: "another range than was asked for")

@@ -13,7 +13,7 @@ struct HubRetention: Sendable {
   ///
   /// - Parameter age: Since the last use; nil: for ever.
   func apply(age: Duration?, now: Date) async throws {
-    let (uses, entries) = try await (repository.hubUses(), entries())
+    let (uses, entries) = (try await repository.hubUses(), store.entries())
     for entry in entries where !Self.isUsed(entry, uses) {
       if entry.isPartial, !uses.contains(where: { Self.isOf($0, entry) }) {
         remove(entry, because: "no job goes on with it")
@@ -28,15 +28,13 @@ struct HubRetention: Sendable {
   /// - Returns: Bytes that were freed.
   func makeRoom(_ bytes: Int) async throws -> Int {
     guard bytes > 0 else { return 0 }
-    let (uses, entries) = try await (repository.hubUses(), entries())
+    let (uses, entries) = (try await repository.hubUses(), store.entries())
     var freed = 0
     for entry in entries.sorted(by: { $0.lastUse < $1.lastUse }) where freed < bytes && !Self.isUsed(entry, uses) {
       if remove(entry, because: "retention.max_data_bytes") { freed += entry.size }
     }
     return freed
   }
-
-  private func entries() async -> [HubStore.Entry] { store.entries() }
 
   private static func isOf(_ use: HubUse, _ entry: HubStore.Entry) -> Bool {
     use.reference.hub == entry.repository && (use.reference.commit ?? entry.commit) == entry.commit

@@ -20,7 +20,7 @@ struct HubSnapshot: Sendable, Hashable {
   /// - Throws: `HubError`.
   init(_ reference: HubReference, from client: HubClient, timeout: Duration, isCancelled: @escaping () -> Bool) throws {
     let end = ContinuousClock.now + timeout
-    let connection = try HubConnection()
+    let connection = try HubError.translating { try OutgoingConnection() }
     func get(_ path: String, _ file: String?, limit: Int) throws -> HubMemoryBody {
       let body = HubMemoryBody(limit: limit, name: file ?? "the listing")
       try client.get(

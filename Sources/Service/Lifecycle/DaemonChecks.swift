@@ -14,10 +14,19 @@ public enum DaemonChecks {
       let count = configuration.tokens.count
       let access = CheckResult(
         name: "access", passed: true, detail: count == 0 ? "no tokens: loopback only" : "\(count) token\(count == 1 ? "" : "s")")
-      return [result, access] + data(configuration) + roots(configuration)
+      return [result, access] + hub(configuration.hub) + data(configuration) + roots(configuration)
     } catch {
       return [CheckResult(name: "configuration", passed: false, detail: "\(error)")]
     }
+  }
+
+  /// Asks nobody.
+  private static func hub(_ settings: HubSettings) -> [CheckResult] {
+    guard let endpoint = settings.endpoint else { return [] }
+    guard OutgoingConnection.isPossible else {
+      return [CheckResult(name: "hub", passed: false, detail: "\(HubError.noLibrary). \(HubError.noLibrary.advice)")]
+    }
+    return [CheckResult(name: "hub", passed: true, detail: "\(endpoint), with\(settings.token == nil ? "out" : "") a token")]
   }
 
   private static func data(_ configuration: ServiceConfiguration) -> [CheckResult] {

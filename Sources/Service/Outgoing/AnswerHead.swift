@@ -1,7 +1,7 @@
 import Foundation
 
 /// Status and header of an answer, from lines as they come.
-struct HubHead: Sendable, Hashable {
+struct AnswerHead: Sendable, Hashable {
   private(set) var status = 0
   private(set) var isComplete = false
   /// Names in lower case.
@@ -13,8 +13,8 @@ struct HubHead: Sendable, Hashable {
 
   subscript(name: String) -> String? { fields[name] }
 
-  /// - Throws: `HubError.malformed`.
-  mutating func append(_ line: some Collection<UInt8>) throws(HubError) {
+  /// - Throws: `OutgoingError.malformed`.
+  mutating func append(_ line: some Collection<UInt8>) throws(OutgoingError) {
     bytes += line.count
     guard bytes <= Self.sizeLimit else { throw .malformed("its header has more than \(Self.sizeLimit) bytes") }
     // Fields after the body.
@@ -38,7 +38,7 @@ struct HubHead: Sendable, Hashable {
   private static let singles: Set = ["content-length", "content-range", "location", "content-encoding", "retry-after"]
 
   /// nil where it isn't announced.
-  func contentLength() throws(HubError) -> Int? {
+  func contentLength() throws(OutgoingError) -> Int? {
     guard let text = self["content-length"] else { return nil }
     guard let length = Int(text), length >= 0 else { throw .malformed("its Content-Length is no size") }
     return length

@@ -1,25 +1,28 @@
 import CCurl
 import Foundation
 
-/// GET requests, one at a time; TCP and TLS connections are kept between them.
+/// Requests to other servers, one at a time; TCP and TLS connections are kept between them.
 ///
 /// libcurl, and not URLSession: that one ends the process where a connection is cut within a header (NativeProtocol.swift of
 /// swift-corelibs-foundation 6.3: "Transfer completed, but there's no response"), can't be held back when bytes come faster than a disk
 /// takes them, and keeps the whole body of a redirect.
-@safe final class HubConnection {
+@safe final class OutgoingConnection {
   private let handle: OpaquePointer
 
   /// What becomes of a body. Only bodies of answers with status 200 or 206 get there.
   protocol Body: AnyObject {
     /// Called once, before the first bytes, also where there are none.
-    func begin(_ head: HubHead) throws
+    func begin(_ head: AnswerHead) throws
     func receive(_ bytes: UnsafeRawBufferPointer) throws
   }
 
   private static let start = curl_start()
 
-  /// - Throws: `HubError.noLibrary`.
-  init() throws(HubError) {
+  /// libcurl is there.
+  static var isPossible: Bool { start == 0 }
+
+  /// - Throws: `OutgoingError.noLibrary`.
+  init() throws(OutgoingError) {
     guard Self.start == 0, let handle = unsafe curl_open() else { throw .noLibrary }
     unsafe self.handle = handle
   }
@@ -32,11 +35,25 @@ import Foundation
   ///   - headers: Lines, without line ends.
   ///   - timeout: For all of it; nil: as long as bytes come.
   ///   - isCancelled: Asked once a second and at every piece.
-  /// - Throws: `HubError`, and what `body` throws.
+  /// - Throws: `OutgoingError`, and what `body` throws.
   func get(
     _ url: URL, headers: [String], timeout: Duration?, isCancelled: @escaping () -> Bool, body: any Body
-  ) throws -> HubHead {
-    let transfer = Transfer(body: body, isCancelled: isCancelled)
+  ) throws -> AnswerHead {
+    try send(url, headers: headers, timeout: timeout, posting: nil, to: Transfer(body: body, isCancelled: isCancelled))
+  }
+
+  /// Sends `message` by POST. Of the answer's body little is read, and nothing kept.
+  func post(
+    _ message: [UInt8], to url: URL, headers: [String], timeout: Duration, isCancelled: @escaping () -> Bool
+  ) throws -> AnswerHead {
+    try send(
+      // Without Expect: some servers never answer it.
+      url, headers: headers + ["Expect:"], timeout: timeout, posting: message, to: Transfer(body: nil, isCancelled: isCancelled))
+  }
+
+  private func send(
+    _ url: URL, headers: [String], timeout: Duration?, posting message: [UInt8]?, to transfer: Transfer
+  ) throws -> AnswerHead {
     var list: OpaquePointer?
     defer { unsafe curl_free_list(list) }
     for line in headers {
@@ -46,14 +63,18 @@ import Foundation
     unsafe curl_reset(handle)
     unsafe setOptions(transfer, headers: list, timeout: timeout)
     unsafe url.absoluteString.withCString { _ = unsafe curl_set_pointer(handle, Int32(CURLOPT_URL), $0) }
+    if let message {
+      _ = unsafe curl_set_number(handle, Int32(CURLOPT_POSTFIELDSIZE), message.count)
+      _ = unsafe message.withUnsafeBytes { unsafe curl_set_pointer(handle, Int32(CURLOPT_COPYPOSTFIELDS), $0.baseAddress) }
+    }
     let code = withExtendedLifetime(transfer) { unsafe curl_perform(handle) }
     if let failure = transfer.failure { throw failure }
     // Of an error's page, the beginning is enough.
     guard code == 0 || transfer.isEnough else {
-      if isCancelled() { throw HubError.cancelled }
-      throw HubError.unreachable(host: url.host ?? "", reason: unsafe String(cString: curl_message(code)))
+      if transfer.isCancelled() { throw OutgoingError.cancelled }
+      throw OutgoingError.unreachable(host: url.host ?? "", reason: unsafe String(cString: curl_message(code)))
     }
-    guard transfer.head.isComplete else { throw HubError.unreachable(host: url.host ?? "", reason: "the answer ends within its header") }
+    guard transfer.head.isComplete else { throw OutgoingError.unreachable(host: url.host ?? "", reason: "the answer ends within its header") }
     try transfer.beginBody()
     return transfer.head
   }
@@ -97,16 +118,17 @@ import Foundation
 
 /// One answer, as libcurl tells of it.
 private final class Transfer {
-  private(set) var head = HubHead()
+  private(set) var head = AnswerHead()
   private(set) var failure: (any Error)?
   private(set) var isEnough = false
   let isCancelled: () -> Bool
-  private let body: any HubConnection.Body
+  /// nil: of no interest.
+  private let body: (any OutgoingConnection.Body)?
   private var hasBegun = false
   private var discarded = 0
   private static let discardLimit = 64 << 10
 
-  init(body: any HubConnection.Body, isCancelled: @escaping () -> Bool) {
+  init(body: (any OutgoingConnection.Body)?, isCancelled: @escaping () -> Bool) {
     (self.body, self.isCancelled) = (body, isCancelled)
   }
 
@@ -129,8 +151,8 @@ private final class Transfer {
   func receiveHeader(_ bytes: UnsafeRawBufferPointer) throws { try head.append(unsafe Array(bytes)) }
 
   func receiveBody(_ bytes: UnsafeRawBufferPointer) throws {
-    if isCancelled() { throw HubError.cancelled }
-    guard isSuccess else {
+    if isCancelled() { throw OutgoingError.cancelled }
+    guard isSuccess, let body else {
       discarded += bytes.count
       isEnough = discarded > Self.discardLimit
       return
@@ -142,10 +164,10 @@ private final class Transfer {
   private var isSuccess: Bool { head.status == 200 || head.status == 206 }
 
   func beginBody() throws {
-    guard isSuccess, !hasBegun else { return }
+    guard isSuccess, !hasBegun, let body else { return }
     hasBegun = true
     if let encoding = head["content-encoding"], encoding.lowercased() != "identity" {
-      throw HubError.malformed("it is encoded, although identity was asked for")
+      throw OutgoingError.malformed("it is encoded, although identity was asked for")
     }
     try body.begin(head)
   }
