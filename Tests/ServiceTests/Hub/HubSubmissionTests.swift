@@ -217,7 +217,7 @@ import Testing
   func survivesBrokenHTTP() async throws {
     let current = Mutex("")
     let hub = try ScriptedHub { _ in .init(raw: Data(current.withLock { $0 }.utf8)) }
-    try await TestServer.run(hub: hub) { server in
+    try await TestServer.run(hub: hub, configure: { $0.hub.tries = 2 }) { server in
       for (name, bytes) in Self.brokenHTTP {
         current.withLock { $0 = bytes }
         let job = try await server.accepted(hub: "org/model")
