@@ -55,7 +55,7 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions"].map { .embedInCode("Migrations/\($0).sql") },
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0006_webhooks"].map { .embedInCode("Migrations/\($0).sql") },
       swiftSettings: safe),
     .target(
       name: "JobRunner",

@@ -76,6 +76,7 @@ extension Database {
       change(&job)
     }
     try append(.status, to: job.id, ["status": .string(status.rawValue)], at: now)
+    try announceEnd(of: moved, at: now)
     return moved
   }
 

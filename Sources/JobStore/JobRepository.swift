@@ -107,6 +107,7 @@ public struct JobRepository: Sendable {
       try database.requireRoom(inQueueOf: limit)
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
+      try database.put(request.webhook, of: job.id)
       for layer in layers { try database.put(layer, of: job.id) }
       try database.append(.status, to: job.id, ["status": .string(job.status.rawValue)], at: now)
       if let key {

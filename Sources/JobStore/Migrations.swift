@@ -8,6 +8,7 @@ enum Migrations {
     ("0002_recovery", PackageResources._002_recovery_sql),
     ("0003_modules", PackageResources._003_modules_sql),
     ("0004_interruptions", PackageResources._004_interruptions_sql),
+    ("0006_webhooks", PackageResources._006_webhooks_sql),
   ]
 
   static var migrator: DatabaseMigrator {

@@ -13,6 +13,7 @@ package struct Submit: AsyncParsableCommand {
   var file: String?
 
   @OptionGroup var options: RequestOptions
+  @OptionGroup var webhook: WebhookOptions
   @Option(help: "A repeated submission with the same key makes no second job.") var idempotencyKey: String?
   @Flag(help: "Watch the job until it ends.") var watch = false
   @OptionGroup var server: ServerOptions
@@ -21,7 +22,9 @@ package struct Submit: AsyncParsableCommand {
 
   package func validate() throws {
     if (model == nil) == (file == nil) { throw ValidationError("Give either MODEL or --file.") }
-    if file != nil, !options.request.isEmpty { throw ValidationError("--file holds the whole request; leave the other options out.") }
+    if file != nil, !options.request.isEmpty || !webhook.isEmpty {
+      throw ValidationError("--file holds the whole request; leave the other options out.")
+    }
   }
 
   package func run() async throws {
@@ -45,6 +48,7 @@ package struct Submit: AsyncParsableCommand {
     guard let file else {
       var request = options.request
       request["model"] = model.map(JSONValue.string)
+      request["webhook"] = try webhook.value()
       return Data(JSONValue.object(request).serialized().utf8)
     }
     do {

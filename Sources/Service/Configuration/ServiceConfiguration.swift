@@ -14,6 +14,9 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var failuresPerMinute = 10
   /// Jobs that may wait for a worker.
   public var maxQueuedJobs = 1000
+  /// That jobs may send webhooks to; none: no job has a webhook.
+  public var webhookHosts = AllowedHosts()
+  package var webhookTiming = WebhookTiming()
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
@@ -32,6 +35,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
   /// Of the data folder, above which jobs that ended are deleted; nil: any.
   public var maxDataBytes: Int?
   public var gracePeriod = Duration.seconds(30)
+  package var eventTiming = EventTiming()
   public var logLevel = Logger.Level.info
   public var logFormat = LogFormat.text
 
@@ -53,6 +57,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
     tokens = try values.tokens()
     failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
     maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs
+    webhookHosts = try values.allowedHosts()
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit

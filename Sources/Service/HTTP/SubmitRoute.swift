@@ -17,6 +17,7 @@ struct SubmitRoute {
   let planning: Turns
   let bodies: JSONBody.Reader
   let maxQueuedJobs: Int
+  let webhookHosts: AllowedHosts
 
   var routes: [Route] { [.post("v1/jobs", use: submit)] }
 
@@ -42,10 +43,11 @@ struct SubmitRoute {
   }
 
   private func plan(_ body: JSONBody) async throws -> (JobRequest, JobPlan) {
-    let (pool, catalog, planner) = (pool, catalog, planner)
+    let (pool, catalog, planner, webhookHosts) = (pool, catalog, planner, webhookHosts)
     return try await planning.run {
       try await pool.run {
         let request = try JobRequest(parsing: body.value())
+        try webhookHosts.check(request)
         return (request, try planner.plan(request, files: catalog.files(of: request)))
       }
     }

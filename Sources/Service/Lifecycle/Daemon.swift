@@ -23,6 +23,7 @@ public struct Daemon: Sendable {
   private let store: ArtifactStore
   private let catalog: ResourceCatalog
   private let planner: any JobPlanner
+  private let feeds: LiveFeeds
   private let logger: Logger
 
   /// Locks the data folder and opens the store.
@@ -44,6 +45,7 @@ public struct Daemon: Sendable {
     }
     files = WorkerPool(label: "gptqd.files")
     store = ArtifactStore(folder: folder, repository: repository, files: files, logger: logger)
+    feeds = LiveFeeds(repository: repository, timing: configuration.eventTiming, logger: logger)
     self.configuration = configuration
     self.folder = folder
     self.catalog = catalog
@@ -78,6 +80,8 @@ public struct Daemon: Sendable {
     let housekeeping = Housekeeping(
       repository: repository, store: store, folder: folder, age: configuration.retentionAge, maxBytes: configuration.maxDataBytes,
       logger: logger)
+    let webhooks = WebhookService(
+      repository: repository, hosts: configuration.webhookHosts, timing: configuration.webhookTiming, logger: logger)
     let application = Application(
       router: router(drain.signal),
       server: .guarded(connectionLimits),
@@ -92,7 +96,8 @@ public struct Daemon: Sendable {
     let group = ServiceGroup(
       configuration: .init(
         services: [
-          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
+          .init(service: application), .init(service: feeds), .init(service: webhooks),
+          .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
           .init(service: verifier), .init(service: housekeeping), .init(service: drain),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
@@ -158,11 +163,14 @@ public struct Daemon: Sendable {
     let pool = WorkerPool(label: "gptqd.planning")
     let submission = SubmitRoute(
       repository: repository, scheduler: scheduler, catalog: catalog, planner: planner, pool: pool, planning: planning, bodies: bodies,
-      maxQueuedJobs: configuration.maxQueuedJobs)
+      maxQueuedJobs: configuration.maxQueuedJobs, webhookHosts: configuration.webhookHosts)
     let jobs = JobRoutes(
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
-    return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+    let events = EventRoutes(
+      repository: repository, feeds: feeds, streams: StreamLimit(connections: configuration.limits.connections), listing: listing)
+    return submission.routes + jobs.routes + events.routes + WebhookRoutes(repository: repository, listing: listing).routes
+      + LayerRoutes(repository: repository, listing: listing).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
   }
 
