@@ -56,7 +56,7 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads", "0008_metrics"].map {
+      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads", "0006_webhooks", "0008_metrics"].map {
         .embedInCode("Migrations/\($0).sql")
       },
       swiftSettings: safe),

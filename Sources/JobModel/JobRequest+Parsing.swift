@@ -20,13 +20,14 @@ extension JobRequest {
     let moe = reader.nested("moe") { MixtureRequest(reading: &$0) }
     let calibration = reader.nested("calibration") { CalibrationRequest(reading: &$0) } ?? nil
     let evaluation = reader.nested("evaluation") { EvaluationRequest(reading: &$0) } ?? nil
+    let webhook = reader.webhook()
     let priority = reader.int("priority", in: -1000...1000) ?? 0
     if isKindKnown { Self.checkData(of: kind, quantization.method, &reader) }
     let errors = reader.finished()
     guard errors.isEmpty, let model else { throw Problem.invalidRequest(errors) }
     self.init(
       kind: kind, model: model, quantization: quantization, damping: damping, recovery: recovery, moe: moe,
-      calibration: calibration, evaluation: evaluation, priority: priority)
+      calibration: calibration, evaluation: evaluation, webhook: webhook, priority: priority)
   }
 
   private static func checkData(of kind: Kind, _ method: QuantizationRequest.Method, _ reader: inout RequestReader) {

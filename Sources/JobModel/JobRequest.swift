@@ -18,13 +18,15 @@ public struct JobRequest: Codable, Sendable, Hashable {
   public var moe: MixtureRequest?
   public var calibration: CalibrationRequest?
   public var evaluation: EvaluationRequest?
+  /// nil: nobody is told of the job's end.
+  public var webhook: WebhookRequest?
   /// Higher runs first; equal priorities run in the order of submission.
   public var priority: Int
 
   public init(
     kind: Kind = .model, model: ModelReference, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
     recovery: RecoveryRequest = .init(), moe: MixtureRequest? = nil, calibration: CalibrationRequest? = nil,
-    evaluation: EvaluationRequest? = nil, priority: Int = 0
+    evaluation: EvaluationRequest? = nil, webhook: WebhookRequest? = nil, priority: Int = 0
   ) {
     self.kind = kind
     self.model = model
@@ -34,6 +36,7 @@ public struct JobRequest: Codable, Sendable, Hashable {
     self.moe = moe
     self.calibration = calibration
     self.evaluation = evaluation
+    self.webhook = webhook
     self.priority = priority
   }
 }

@@ -21,6 +21,7 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case jobNotFound = "job_not_found"
     case layerNotFound = "layer_not_found"
     case artifactNotFound = "artifact_not_found"
+    case webhookNotFound = "webhook_not_found"
     case artifactDamaged = "artifact_damaged"
     case repositoryNotFound = "repository_not_found"
     case revisionNotFound = "revision_not_found"

@@ -77,6 +77,7 @@ extension Database {
     }
     try append(.status, to: job.id, ["status": .string(status.rawValue)], at: now)
     try count(.jobTransitions, [status.rawValue])
+    try announceEnd(of: moved, at: now)
     return moved
   }
 

@@ -115,6 +115,7 @@ public struct JobRepository: Sendable {
       try database.requireUploaded(request)
       let job = Job(id: JobID(at: now), request: request, createdAt: now, warnings: warnings, estimate: estimate)
       try database.insert(job)
+      try database.put(request.webhook, of: job.id)
       for layer in layers { try database.put(layer, of: job.id) }
       try database.count(.jobsSubmitted)
       try database.count(.jobTransitions, [job.status.rawValue])

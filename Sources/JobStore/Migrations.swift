@@ -9,6 +9,7 @@ enum Migrations {
     ("0003_modules", PackageResources._003_modules_sql),
     ("0004_interruptions", PackageResources._004_interruptions_sql),
     ("0005_uploads", PackageResources._005_uploads_sql),
+    ("0006_webhooks", PackageResources._006_webhooks_sql),
     ("0008_metrics", PackageResources._008_metrics_sql),
   ]
 

@@ -34,13 +34,7 @@ package struct APIClient: Sendable {
   package func send(
     _ method: String = "GET", _ path: String, body: Data? = nil, headers: [String: String] = [:], allowing: Set<Int> = []
   ) async throws -> Answer {
-    guard let url = URL(string: base.absoluteString + path) else { throw ClientError.invalidURL(base.absoluteString + path) }
-    var request = URLRequest(url: url)
-    request.httpMethod = method
-    request.httpBody = body
-    if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
-    if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
-    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+    let request = try request(method, path, body: body, headers: headers)
     let (data, response): (Data, URLResponse)
     do {
       (data, response) = try await session.data(for: request)
@@ -55,6 +49,18 @@ package struct APIClient: Sendable {
     var fields: [String: String] = [:]
     for (name, value) in http.allHeaderFields { fields["\(name)".lowercased()] = "\(value)" }
     return Answer(status: http.statusCode, headers: fields, body: data)
+  }
+
+  /// - Throws: `ClientError.invalidURL`.
+  func request(_ method: String, _ path: String, body: Data? = nil, headers: [String: String]) throws(ClientError) -> URLRequest {
+    guard let url = URL(string: base.absoluteString + path) else { throw .invalidURL(base.absoluteString + path) }
+    var request = URLRequest(url: url)
+    request.httpMethod = method
+    request.httpBody = body
+    if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
+    if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+    return request
   }
 
   /// - Throws: `ClientError`; `.unexpectedAnswer` for a body that isn't of the type.

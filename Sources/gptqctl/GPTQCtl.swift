@@ -14,8 +14,8 @@ struct GPTQCtl: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Submit.self, List.self, Show.self, Watch.self, Layers.self, Attempts.self, Fetch.self, Cancel.self, Retry.self, Delete.self,
-      Model.self, Dataset.self,
+      Submit.self, List.self, Show.self, Watch.self, Layers.self, Attempts.self, Webhook.self, Fetch.self, Cancel.self, Retry.self,
+      Delete.self, Model.self, Dataset.self,
     ])
 
   static func main() async {

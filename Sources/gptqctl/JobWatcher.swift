@@ -2,93 +2,84 @@ import Dispatch
 import Foundation
 import JobModel
 
-/// Follows a job: a line for each finished layer, and a progress bar where the terminal can redraw.
-struct JobWatcher {
-  let client: APIClient
-  let id: JobID
-  let json: Bool
+/// Follows a job until it ends, over as many connections as that takes.
+package struct JobWatcher {
+  private let client: APIClient
+  private let id: JobID
+  private let display: WatchDisplay
+  private let note: (String) -> Void
+
+  /// - Parameter note: Told what a person wants to know of the connection.
+  package init(client: APIClient, id: JobID, display: WatchDisplay, note: @escaping (String) -> Void = Terminal.note) {
+    (self.client, self.id, self.display, self.note) = (client, id, display, note)
+  }
+
+  init(client: APIClient, id: JobID, json: Bool) { self.init(client: client, id: id, display: WatchDisplay(json: json)) }
+
+  /// How a connection ended.
+  private enum Outcome {
+    case end(WatchState.End)
+    case broken
+    /// The server has no streams, or none left.
+    case noStream
+  }
 
   /// - Throws: `ClientError.jobEnded` unless the job succeeded.
-  func run() async throws {
+  package func run() async throws {
     let interrupt = interruptHandler()
     defer { interrupt.cancel() }
-    var lastEvent = 0
-    var tag: String?
-    while true {
-      let answer = try await patiently {
-        try await client.send(
-          "GET", "/v1/jobs/\(id)?wait=\(tag == nil ? 0 : 20)", headers: tag.map { ["If-None-Match": $0] } ?? [:], allowing: [304])
-      }
-      guard answer.status != 304 else { continue }
-      tag = answer.headers["etag"]
-      let job = try APICoding.decode(Job.self, from: answer.body)
-      try await showEvents(after: &lastEvent)
-      if json {
-        Terminal.printJSON(answer.body)
-      } else if Terminal.isInteractive {
-        Terminal.show(Terminal.clearLine + ProgressBar.line(job, width: Terminal.width))
-      }
-      if job.status.isEnded { return try finish(job) }
-    }
-  }
-
-  private func finish(_ job: Job) throws {
-    if !json {
-      if Terminal.isInteractive { Terminal.show("\n") }
-      print(JobSummary(job).text)
-    }
-    if job.status != .succeeded { throw ClientError.jobEnded(job.status) }
-  }
-
-  private func showEvents(after last: inout Int) async throws {
-    while true {
-      let path = "/v1/jobs/\(id)/events?after=\(last)&limit=200"
-      let page = try await patiently { try await client.get(APIList<JobEvent>.self, path) }
-      for event in page.data {
-        last = event.sequence
-        if !json, let line = Self.line(event) { Terminal.show((Terminal.isInteractive ? Terminal.clearLine : "") + line + "\n") }
-      }
-      guard page.hasMore else { return }
-    }
-  }
-
-  private static func line(_ event: JobEvent) -> String? {
-    switch event.kind {
-    case .layer:
-      guard let data = try? APICoding.encode(event.data), let layer = try? APICoding.decode(LayerRecord.self, from: data) else {
-        return nil
-      }
-      let method = layer.degraded ? "degraded to \(layer.method?.rawValue ?? "–") since \(layer.cause?.rawValue ?? "–")  " : ""
-      return "\(layer.name)  \(Formatting.shape(layer.shape))  \(method)damping \(Formatting.significant(layer.damping))  "
-        + "relative loss \(Formatting.significant(layer.relativeLoss))  \(layer.seconds.map { Formatting.fixed($0, 2) } ?? "–") s"
-    case .warning: return "warning: \(event.data["message"]?.stringValue ?? "")"
-    case .download:
-      return "\(event.data["file"]?.stringValue ?? "")  \(event.data["bytes"]?.intValue.map { Formatting.bytes($0) } ?? "")"
-    case .stage: return event.data["stage"]?.stringValue
-    case .interruption:
-      return
-        "the daemon had ended; the job goes on from its last finished block, \(event.data["layers_done"]?.intValue ?? 0) layers are done"
-    case .damage: return "damaged: \(event.data["files"]?.arrayValue?.compactMap(\.stringValue).joined(separator: ", ") ?? "")"
-    case .status, .attempt: return nil
-    }
-  }
-
-  /// Tries again where the server can't be reached: it may be restarting, and the job survives that.
-  private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
-    var pause = Duration.milliseconds(500)
-    var waited = Duration.zero
+    var state = WatchState(display: display)
+    var patience = Patience(note: note)
     while true {
       do {
-        return try await body()
+        switch try await follow(&state, &patience) {
+        case .end(.ended): return try finish(state)
+        case .end(.draining): try await patience.wait("the daemon is stopping; waiting for it to come back")
+        case .end(.deleted): throw ClientError.noSuchJob(id.text, matching: 0)
+        case .broken: try await patience.wait("the connection broke; connecting again")
+        case .noStream:
+          try await JobPoller(client: client, id: id).run(&state, &patience)
+          return try finish(state)
+        }
       } catch let error as ClientError {
-        guard case .unreachable = error, waited < .seconds(600) else { throw error }
-        if waited == .zero { Terminal.note("\(error); waiting for it") }
-        try await Task.sleep(for: pause)
-        waited += pause
-        pause = min(pause * 2, .seconds(10))
+        guard case .unreachable = error else { throw error }
+        try await patience.wait("\(error); waiting for it", orThrow: error)
       }
     }
   }
+
+  /// Reads one stream.
+  private func follow(_ state: inout WatchState, _ patience: inout Patience) async throws -> Outcome {
+    let headers = ["Accept": "text/event-stream", "Last-Event-ID": "\(state.lastEvent)"]
+    let answer: StreamedAnswer
+    do {
+      answer = try await client.stream("/v1/jobs/\(id)/events", headers: headers)
+    } catch ClientError.refused(let problem) where problem.code == .tooManyRequests || problem.code == .unavailable {
+      return .noStream
+    } catch ClientError.unexpectedAnswer(status: 502...504, _) {
+      // A proxy's, before a daemon that is gone.
+      return .broken
+    }
+    guard answer.contentType.hasPrefix("text/event-stream") else { return .noStream }
+    var parser = EventStreamParser()
+    do {
+      for try await chunk in answer.chunks {
+        let messages = try parser.add(chunk)
+        // A daemon that is stopping yet has only the job and the end for who comes.
+        if messages.isEmpty || messages.contains(where: { $0.id != nil || $0.event == "progress" }) { patience.end() }
+        for message in messages {
+          if let end = try state.take(message) { return .end(end) }
+        }
+      }
+    } catch is URLError {
+      return .broken
+    } catch {
+      throw ClientError.unexpectedAnswer(status: 200, path: "/v1/jobs/\(id)/events")
+    }
+    return .broken
+  }
+
+  private func finish(_ state: WatchState) throws { if let job = state.job { try display.end(job) } }
 
   private func interruptHandler() -> any DispatchSourceSignal {
     signal(SIGINT, SIG_IGN)

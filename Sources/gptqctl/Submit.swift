@@ -16,6 +16,7 @@ package struct Submit: AsyncParsableCommand {
   var file: String?
 
   @OptionGroup var options: RequestOptions
+  @OptionGroup var webhook: WebhookOptions
   @Option(help: "A repeated submission with the same key makes no second job.") var idempotencyKey: String?
   @Flag(help: "Watch the job until it ends.") var watch = false
   @OptionGroup var server: ServerOptions
@@ -25,7 +26,9 @@ package struct Submit: AsyncParsableCommand {
   package func validate() throws {
     guard [model, hub, file].count(where: { $0 != nil }) == 1 else { throw ValidationError("Give either MODEL, --hub or --file.") }
     if revision != nil, hub == nil { throw ValidationError("--revision goes with --hub.") }
-    if file != nil, !options.request.isEmpty { throw ValidationError("--file holds the whole request; leave the other options out.") }
+    if file != nil, !options.request.isEmpty || !webhook.isEmpty {
+      throw ValidationError("--file holds the whole request; leave the other options out.")
+    }
   }
 
   package func run() async throws {
@@ -53,6 +56,7 @@ package struct Submit: AsyncParsableCommand {
         ?? hub.map { hub in
           .object(JSONObject(given: [("hub", .string(hub)), ("revision", revision.map(JSONValue.string))]))
         }
+      request["webhook"] = try webhook.value()
       return Data(JSONValue.object(request).serialized().utf8)
     }
     do {

@@ -5,6 +5,7 @@ import JobModel
 import JobRunner
 import JobStore
 import Service
+import Synchronization
 
 /// Stands in for the engine. What a job does depends on its model's name: `quick` publishes files at once, `held` waits until
 /// the test lets it go on or it is asked to stop, `stubborn` stops only when the test lets it, `unlucky` fails at its first
@@ -25,9 +26,15 @@ final class FakeEngine: JobPlanner, Sendable {
     code: "not_positive_definite", layer: layers[1].name, cause: .incurable, detail: "no factor", tried: "damping up to 1",
     advice: "more text")
 
+  private let running = Mutex<JobJournal?>(nil)
   private let gate = DispatchSemaphore(value: 0)
   private let (starts, start) = AsyncStream.makeStream(of: JobID.self)
   private let (requests, request) = AsyncStream.makeStream(of: JobID.self)
+
+  /// Tells of the job that was started last, in its name.
+  func report(_ progress: Job.Progress) throws { try running.withLock { $0 }?.progress(progress) }
+
+  func warn(_ message: String) throws { try running.withLock { $0 }?.warning(message) }
 
   /// Lets one waiting job go on.
   func release() { gate.signal() }
@@ -60,6 +67,7 @@ final class FakeEngine: JobPlanner, Sendable {
     _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
   ) throws -> JobOutcome {
     try journal.stage(.quantizing)
+    running.withLock { $0 = journal }
     start.yield(job.id)
     switch job.request.model {
     case "held":

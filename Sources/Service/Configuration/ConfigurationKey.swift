@@ -25,6 +25,7 @@ package enum ConfigurationKey: String, CaseIterable {
   case workers = "compute.workers"
   case memoryLimit = "compute.memory_limit"
   case maxQueuedJobs = "jobs.max_queued"
+  case allowedWebhookHosts = "webhooks.allowed_hosts"
   case maxShardBytes = "artifact.max_shard_bytes"
   case verifyHours = "artifact.verify_hours"
   case retentionDays = "retention.days"
@@ -38,6 +39,7 @@ package enum ConfigurationKey: String, CaseIterable {
     switch self {
     case .modelRoots, .datasetRoots: "folders"
     case .tokens: "tokens, each NAME:SCOPE:SHA256"
+    case .allowedWebhookHosts: "hosts"
     default: nil
     }
   }

@@ -15,6 +15,9 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var failuresPerMinute = 10
   /// Jobs that may wait for a worker.
   public var maxQueuedJobs = 1000
+  /// That jobs may send webhooks to; none: no job has a webhook.
+  public var webhookHosts = AllowedHosts()
+  package var webhookTiming = WebhookTiming()
   public var dataFolder: URL
   public var modelRoots: [URL]
   public var datasetRoots: [URL]
@@ -35,6 +38,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
   /// Of the data folder, above which jobs that ended are deleted; nil: any.
   public var maxDataBytes: Int?
   public var gracePeriod = Duration.seconds(30)
+  package var eventTiming = EventTiming()
   public var logLevel = Logger.Level.info
   public var logFormat = LogFormat.text
 
@@ -59,6 +63,7 @@ public struct ServiceConfiguration: Sendable, Hashable {
     failuresPerMinute = try values.integer(.failuresPerMinute, in: 1...1_000_000) ?? failuresPerMinute
     maxQueuedJobs = try values.integer(.maxQueuedJobs, in: 1...1_000_000) ?? maxQueuedJobs
     hub = try HubSettings(values)
+    webhookHosts = try values.allowedHosts()
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit

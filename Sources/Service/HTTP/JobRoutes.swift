@@ -5,7 +5,7 @@ import JobRunner
 import JobStore
 import ServiceLifecycle
 
-/// Jobs as they are: list, one, its events; cancel and retry.
+/// Jobs as they are: list, one; cancel, retry, delete.
 struct JobRoutes {
   let repository: JobRepository
   let scheduler: Scheduler
@@ -22,7 +22,6 @@ struct JobRoutes {
     [
       .get("v1/jobs", query: ["status", "limit", "after"], use: list),
       .get("v1/jobs/:id", query: ["wait"], use: show),
-      .get("v1/jobs/:id/events", query: ["after", "limit"], use: events),
       .post("v1/jobs/:id/cancel", use: cancel),
       .post("v1/jobs/:id/retry", use: retry),
       .delete("v1/jobs/:id", use: delete),
@@ -51,17 +50,6 @@ struct JobRoutes {
       }
     }
     return try .job(changed ?? job, ifNoneMatch: known)
-  }
-
-  @Sendable private func events(_ request: Request, _ context: APIContext) async throws -> Response {
-    let limit = try context.query.integer("limit", in: 1...1000) ?? 100
-    let after = try context.query.integer("after", in: 0...Int.max) ?? 0
-    let job = try await context.requireJob(in: repository)
-    return try await listing.run {
-      let events = try await repository.events(of: job.id, after: after, limit: limit + 1)
-      let page = Array(events.prefix(limit))
-      return try .json(APIList(data: page, hasMore: events.count > limit, lastId: page.last.map { String($0.sequence) }))
-    }
   }
 
   @Sendable private func cancel(_ request: Request, _ context: APIContext) async throws -> Response {

@@ -27,6 +27,7 @@ public struct Daemon: Sendable {
   private let hashes: FileHashes
   private let planner: any JobPlanner
   private let hub: HubSource
+  private let feeds: LiveFeeds
   private let logger: Logger
 
   /// Locks the data folder and opens the store.
@@ -61,6 +62,7 @@ public struct Daemon: Sendable {
       repository: repository, folder: folder.uploads,
       roots: ResourceCatalog(modelRoots: configuration.modelRoots, datasetRoots: configuration.datasetRoots),
       desk: UploadDesk(limit: configuration.uploads.concurrent), files: files, limits: configuration.uploads, logger: logger)
+    feeds = LiveFeeds(repository: repository, timing: configuration.eventTiming, logger: logger)
     self.configuration = configuration
     self.folder = folder
     self.catalog = catalog
@@ -99,6 +101,8 @@ public struct Daemon: Sendable {
       hub: HubRetention(store: hub.store, repository: repository, logger: logger), age: configuration.retentionAge,
       maxBytes: configuration.maxDataBytes,
       logger: logger)
+    let webhooks = WebhookService(
+      repository: repository, hosts: configuration.webhookHosts, timing: configuration.webhookTiming, logger: logger)
     let application = Application(
       router: router(drain.signal),
       server: .guarded(connectionLimits, metrics: metrics),
@@ -113,7 +117,8 @@ public struct Daemon: Sendable {
     let group = ServiceGroup(
       configuration: .init(
         services: [
-          .init(service: application), .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
+          .init(service: application), .init(service: feeds), .init(service: webhooks),
+          .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
           .init(service: verifier), .init(service: housekeeping), .init(service: drain),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
@@ -189,12 +194,16 @@ public struct Daemon: Sendable {
     let pool = WorkerPool(label: "gptqd.planning")
     let submission = SubmitRoute(
       repository: repository, scheduler: scheduler,
-      planning: SubmissionPlanning(catalog: catalog, planner: planner, hub: hub, pool: pool, planning: planning), bodies: bodies,
-      maxQueuedJobs: configuration.maxQueuedJobs)
+      planning: SubmissionPlanning(
+        catalog: catalog, planner: planner, hub: hub, webhookHosts: configuration.webhookHosts, pool: pool, planning: planning),
+      bodies: bodies, maxQueuedJobs: configuration.maxQueuedJobs)
     let jobs = JobRoutes(
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
-    return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
+    let events = EventRoutes(
+      repository: repository, feeds: feeds, streams: StreamLimit(connections: configuration.limits.connections), listing: listing)
+    return submission.routes + jobs.routes + events.routes + WebhookRoutes(repository: repository, listing: listing).routes
+      + LayerRoutes(repository: repository, listing: listing).routes
       + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
       + metricsRoute(budget).routes + DashboardRoutes().routes

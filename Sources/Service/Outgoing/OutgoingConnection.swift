@@ -74,7 +74,9 @@ import Foundation
       if transfer.isCancelled() { throw OutgoingError.cancelled }
       throw OutgoingError.unreachable(host: url.host ?? "", reason: unsafe String(cString: curl_message(code)))
     }
-    guard transfer.head.isComplete else { throw OutgoingError.unreachable(host: url.host ?? "", reason: "the answer ends within its header") }
+    guard transfer.head.isComplete else {
+      throw OutgoingError.unreachable(host: url.host ?? "", reason: "the answer ends within its header")
+    }
     try transfer.beginBody()
     return transfer.head
   }

@@ -12,6 +12,8 @@ struct AnswerMiddleware: RouterMiddleware {
     _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
   ) async throws -> Response {
     var response = try await next(request, context)
+    // Its messages are shared by all who get them.
+    if response.headers[.contentType] == MediaRange.eventStream.rawValue { return response }
     let isStreamed = response.headers[.acceptRanges] != nil
     let size = response.body.contentLength.map { isStreamed ? min($0, Self.streamedSize) : $0 } ?? Self.streamedSize
     guard let lease = try budget.lease(size) else { return response }
