@@ -6,7 +6,7 @@ BENCH ?=
 # The same for everything, so that nothing is built twice; swift test would make everything testable, which is another build.
 FLAGS := -c release
 TEST_FLAGS := $(FLAGS) --disable-testable-imports
-PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl strace
+PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl strace python3 python3-venv
 
 # Stops every target with one line where Swift is missing or too old.
 complaint := $(shell .ci/require-swift "$(SWIFT)")
@@ -67,6 +67,12 @@ install: build
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/gptqd .build/release/gptqctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system config/gptqd.service
+	@for program in gptqd gptqctl; do \
+	  for file in bash:bash-completion/completions/$$program zsh:zsh/site-functions/_$$program fish:fish/vendor_completions.d/$$program.fish; do \
+	    .build/release/$$program --generate-completion-script $${file%%:*} | \
+	      install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/$${file#*:} || exit 1; \
+	  done; \
+	done
 
 clean:
 	$(SWIFT) package clean

@@ -129,7 +129,8 @@ let package = Package(
       dependencies: [
         "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
-      ]),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], exclude: ["OpenAPI/hooks.py", "OpenAPI/schemathesis.toml"]),
     // Runs the daemon's own executable, and kills it.
     .testTarget(
       name: "TortureTests",

@@ -6,10 +6,12 @@ import StrictJSON
 package struct Submit: AsyncParsableCommand {
   package static let configuration = CommandConfiguration(abstract: "Submits a job.")
 
-  @Argument(help: "Name of the model below one of the server's model roots.")
+  @Argument(help: "Name of the model below one of the server's model roots.", completion: .models)
   var model: String?
 
-  @Option(help: "A request as JSON, sent as it is; - reads standard input. Instead of MODEL and the options of the request.")
+  @Option(
+    help: "A request as JSON, sent as it is; - reads standard input. Instead of MODEL and the options of the request.",
+    completion: .file(extensions: ["json"]))
   var file: String?
 
   @OptionGroup var options: RequestOptions

@@ -32,7 +32,7 @@ import Testing
           try await server.send(method, String(path), Self.bearer(tokens.read)),
           try await server.send(method, String(path), Self.bearer(tokens.write)),
         ]
-        if ["/healthz", "/readyz"].contains(path) {
+        if ["/healthz", "/readyz", "/openapi.json"].contains(path) {
           #expect(answers.map(\.status) == [200, 200, 200, 200], "\(endpoint)")
           continue
         }

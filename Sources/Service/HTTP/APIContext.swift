@@ -8,6 +8,8 @@ import NIOCore
 struct APIContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   var query = Query()
+  /// The token that the request came with; nil where none is needed.
+  var access: ServerStatus.Access?
   /// The connection that the request came by.
   let channel: any Channel
 

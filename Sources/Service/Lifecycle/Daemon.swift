@@ -135,6 +135,12 @@ public struct Daemon: Sendable {
   /// Methods and paths of the API, as "GET /v1/jobs/:id".
   package var endpoints: [String] { routes(DrainSignal(), MemoryBudget(capacity: 0)).map { "\($0.method.rawValue) /\($0.path)" } }
 
+  /// Names of the query parameters of each of `endpoints`; nil: any, all ignored.
+  package var queryParameters: [String: Set<String>?] {
+    let routes = routes(DrainSignal(), MemoryBudget(capacity: 0))
+    return Dictionary(uniqueKeysWithValues: routes.map { ("\($0.method.rawValue) /\($0.path)", $0.query) })
+  }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
     let budget = MemoryBudget(capacity: memoryLimits.budget)
     let routes = routes(drain, budget)
@@ -164,6 +170,17 @@ public struct Daemon: Sendable {
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     return submission.routes + jobs.routes + LayerRoutes(repository: repository, listing: listing).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
+      + OpenAPIRoutes().routes
+      + server(drain).routes
+  }
+
+  private func server(_ drain: DrainSignal) -> ServerRoute {
+    let threads = configuration.threads > 0 ? configuration.threads : ProcessInfo.processInfo.activeProcessorCount
+    return ServerRoute(
+      repository: repository, folder: folder, files: files, drain: drain,
+      limits: .init(
+        queuedJobs: configuration.maxQueuedJobs, bodyBytes: memoryLimits.bodyBytes, workers: configuration.workers, threads: threads,
+        memoryBytes: EngineLimits.memory(of: configuration)))
   }
 
   private var connectionLimits: HTTPLimits {

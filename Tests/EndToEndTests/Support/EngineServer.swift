@@ -26,8 +26,9 @@ struct EngineServer: Sendable {
   /// - Parameters:
   ///   - settings: Environment variables of the configuration.
   ///   - freeBytes: On the data folder's disk; nil: as it is.
+  ///   - token: Of the client.
   static func run(
-    _ settings: [String: String] = [:], freeBytes: Int? = nil, _ body: (EngineServer) async throws -> Void
+    _ settings: [String: String] = [:], freeBytes: Int? = nil, token: String? = nil, _ body: (EngineServer) async throws -> Void
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(component: "gptqd-e2e-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -58,7 +59,7 @@ struct EngineServer: Sendable {
         try await daemon.run { found.yield($0) }
       }
       for await url in urls {
-        try await body(EngineServer(client: APIClient(url: url, token: nil), folder: folder))
+        try await body(EngineServer(client: APIClient(url: url, token: token), folder: folder))
         break
       }
       trigger.triggerGracefulShutdown()

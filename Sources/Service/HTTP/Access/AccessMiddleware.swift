@@ -20,6 +20,7 @@ struct AccessMiddleware: RouterMiddleware {
     guard token.scope == .write || request.method == .get || request.method == .head else { throw Problem.forbidden(token) }
     var context = context
     context.logger[metadataKey: "token"] = "\(token.name)"
+    context.access = .init(name: token.name, mayWrite: token.scope == .write)
     return try await next(request, context)
   }
 
