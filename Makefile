@@ -73,6 +73,12 @@ install: build
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml config/grafana-dashboard.json README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd/docs docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system config/gptqd.service
+	@for program in gptqd gptqctl; do \
+	  for file in bash:bash-completion/completions/$$program zsh:zsh/site-functions/_$$program fish:fish/vendor_completions.d/$$program.fish; do \
+	    .build/release/$$program --generate-completion-script $${file%%:*} | \
+	      install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/$${file#*:} || exit 1; \
+	  done; \
+	done
 
 clean:
 	$(SWIFT) package clean

@@ -24,7 +24,7 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
   }
 
   /// Where a try's damping comes from.
-  public enum Origin: String, Codable, Sendable {
+  public enum Origin: String, Codable, Sendable, CaseIterable {
     case request
     /// It worked for this layer in an earlier job.
     case history
@@ -32,8 +32,8 @@ public struct AttemptRecord: Codable, Sendable, Hashable {
     case ladder
   }
 
-  public enum Precision: String, Codable, Sendable { case float32, float64 }
-  public enum Outcome: String, Codable, Sendable { case succeeded, failed }
+  public enum Precision: String, Codable, Sendable, CaseIterable { case float32, float64 }
+  public enum Outcome: String, Codable, Sendable, CaseIterable { case succeeded, failed }
 
   public var layer: String
   /// Which start of the job, from 1.

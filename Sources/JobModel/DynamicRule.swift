@@ -29,10 +29,13 @@ public struct DynamicRule: Codable, Sendable, Hashable {
   static let changingPrefix = "+:"
 
   /// Modules that match aren't quantized.
-  public var leavesAlone: Bool { pattern.hasPrefix(Self.leavingPrefix) }
+  public var leavesAlone: Bool { begins(with: Self.leavingPrefix) }
 
   /// The pattern without its prefix.
   public var expression: String {
-    leavesAlone || pattern.hasPrefix(Self.changingPrefix) ? String(pattern.dropFirst(Self.changingPrefix.count)) : pattern
+    leavesAlone || begins(with: Self.changingPrefix) ? String(pattern.unicodeScalars.dropFirst(2)) : pattern
   }
+
+  /// By bytes: a combining mark after the prefix doesn't make it another one.
+  private func begins(with prefix: String) -> Bool { pattern.utf8.starts(with: prefix.utf8) }
 }

@@ -25,8 +25,10 @@ public struct JobID: Hashable, Sendable, Comparable, Codable, CustomStringConver
 
   /// Nil unless `text` is a ULID; lower case is taken as upper case.
   public init?(_ text: String) {
+    // Bytes: some characters outside ASCII are upper-cased into the alphabet, or are canonically equal to one of it.
+    guard text.utf8.count == Self.length, text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
     let text = text.uppercased()
-    guard text.utf8.count == Self.length, text.allSatisfy(Self.alphabet.contains) else { return nil }
+    guard text.allSatisfy(Self.alphabet.contains) else { return nil }
     self.text = text
   }
 

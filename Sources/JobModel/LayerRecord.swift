@@ -1,9 +1,9 @@
 /// One linear layer of a job: what was done to it and how well it went.
 public struct LayerRecord: Codable, Sendable, Hashable {
-  public enum State: String, Codable, Sendable { case pending, running, done, failed }
+  public enum State: String, Codable, Sendable, CaseIterable { case pending, running, done, failed }
 
   /// How a layer was quantized, or that it wasn't.
-  public enum Method: String, Codable, Sendable {
+  public enum Method: String, Codable, Sendable, CaseIterable {
     case gptq, rtn
     /// Left in the source's precision.
     case keep

@@ -1,8 +1,9 @@
 import StrictJSON
 
 extension RequestReader {
-  private static let ruleLimit = 256
-  private static let patternLimit = 512
+  static let ruleLimit = 256
+  /// Unicode scalars.
+  static let patternLimit = 512
 
   /// `dynamic`: an object from patterns to options, as GPTQModel has it, whose order counts; or, for clients whose objects have no
   /// order, a list of objects with `pattern` among the options.
@@ -26,10 +27,10 @@ extension RequestReader {
       report("dynamic", "may have at most \(Self.ruleLimit) rules, has \(entries.count)")
       return nil
     }
-    var seen: Set<String> = []
+    var seen: Set<ExactString> = []
     return entries.compactMap { entry in
       guard let rule = rule(entry.pattern, entry.options, isListed: isList, at: entry.pointer) else { return nil }
-      guard seen.insert(rule.pattern).inserted else {
+      guard seen.insert(ExactString(rule.pattern)).inserted else {
         report(at: entry.pointer, "has the pattern of a rule before it, which wins; leave one out")
         return nil
       }
@@ -47,8 +48,8 @@ extension RequestReader {
       return nil
     }
     var rule = DynamicRule(pattern: pattern)
-    guard !rule.expression.isEmpty, pattern.utf8.count <= Self.patternLimit else {
-      report(at: place, "must have a pattern of 1 to \(Self.patternLimit) bytes after \"+:\" or \"-:\"")
+    guard !rule.expression.isEmpty, pattern.unicodeScalars.count <= Self.patternLimit else {
+      report(at: place, "must have a pattern of 1 to \(Self.patternLimit) characters after \"+:\" or \"-:\"")
       return nil
     }
     let count = errors.count

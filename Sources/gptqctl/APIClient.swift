@@ -8,8 +8,9 @@ package struct APIClient: Sendable {
   private let token: String?
   private let session: URLSession
 
+  /// - Parameter patience: Seconds that nothing may come for.
   /// - Throws: `ClientError.invalidURL`.
-  package init(url: String, token: String?) throws(ClientError) {
+  package init(url: String, token: String?, patience: Int = 90) throws(ClientError) {
     let trimmed = String(url.reversed().drop { $0 == "/" }.reversed())
     guard let base = URL(string: trimmed), let scheme = base.scheme, ["http", "https"].contains(scheme),
       base.host?.isEmpty == false, base.query == nil, base.fragment == nil
@@ -17,7 +18,7 @@ package struct APIClient: Sendable {
     self.base = base
     self.token = token
     let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = 90
+    configuration.timeoutIntervalForRequest = Double(patience)
     session = URLSession(configuration: configuration)
   }
 

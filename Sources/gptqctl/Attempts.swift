@@ -5,7 +5,7 @@ import JobModel
 struct Attempts: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists every try at a job's layers, those of earlier starts included.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs()) var job: String
   @Option(help: "Only this layer's.") var layer: String?
   @OptionGroup var server: ServerOptions
 

@@ -4,7 +4,7 @@ import JobModel
 struct Cancel: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Cancels a job that waits or runs.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs { !$0.isEnded }) var job: String
   @Flag(help: "Wait until the job has ended.") var wait = false
   @OptionGroup var server: ServerOptions
 

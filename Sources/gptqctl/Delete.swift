@@ -3,7 +3,7 @@ import ArgumentParser
 struct Delete: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Deletes a job that has ended, with its checkpoint and its history.")
 
-  @Argument(help: "Id, or beginning of it.") var job: String
+  @Argument(help: "Id, or beginning of it.", completion: .jobs(\.isEnded)) var job: String
   @OptionGroup var server: ServerOptions
 
   func run() async throws {

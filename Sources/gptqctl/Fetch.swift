@@ -7,8 +7,8 @@ struct Fetch: AsyncParsableCommand {
     abstract: "Fetches a finished job's checkpoint.",
     discussion: "Goes on where an earlier fetch stopped, skips files that are there already, and checks the SHA-256 of each.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
-  @Option(name: .shortAndLong, help: "Folder for the files; the job's id if not given.") var output: String?
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs { $0 == .succeeded }) var job: String
+  @Option(name: .shortAndLong, help: "Folder for the files; the job's id if not given.", completion: .directory) var output: String?
   @OptionGroup var server: ServerOptions
 
   func run() async throws {

@@ -4,6 +4,8 @@ import Foundation
 /// The client's command line.
 @main
 struct GPTQCtl: AsyncParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "gptqctl", abstract: "Submits GPTQ jobs to gptqd, watches them and fetches their checkpoints.",
     discussion: """
@@ -12,15 +14,15 @@ struct GPTQCtl: AsyncParsableCommand {
       Exit codes: 0 done; 1 the job failed or was cancelled; 3 the server refused; 4 the server can't be reached; \
       5 a file's bytes are not those that the server promised; 64 wrong usage; 130 interrupted.
       """,
-    version: "0.1.0",
+    version: version,
     subcommands: [
       Submit.self, List.self, Show.self, Watch.self, Layers.self, Attempts.self, Webhook.self, Fetch.self, Cancel.self, Retry.self,
-      Delete.self, Model.self, Dataset.self,
+      Delete.self, Model.self, Dataset.self, Doctor.self,
     ])
 
   static func main() async {
     do {
-      var command = try parseAsRoot()
+      var command = try await asyncParseAsRoot()
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
@@ -49,8 +51,16 @@ struct ServerOptions: ParsableArguments {
   /// Prints an answer where that is asked for.
   func show(_ answer: Data) { if json { Terminal.printJSON(answer) } }
 
-  func client() throws -> APIClient {
-    let environment = ProcessInfo.processInfo.environment
-    return try APIClient(url: url ?? environment["GPTQD_URL"] ?? "http://127.0.0.1:8790", token: token ?? environment["GPTQD_TOKEN"])
+  static let standardURL = "http://127.0.0.1:8790"
+
+  func client() throws -> APIClient { try APIClient(url: address.text, token: presentedToken) }
+
+  /// The server's address, and where it comes from.
+  var address: (text: String, source: String) {
+    if let url { return (url, "--url") }
+    if let url = ProcessInfo.processInfo.environment["GPTQD_URL"] { return (url, "GPTQD_URL") }
+    return (Self.standardURL, "the default; neither --url nor GPTQD_URL is set")
   }
+
+  var presentedToken: String? { token ?? ProcessInfo.processInfo.environment["GPTQD_TOKEN"] }
 }

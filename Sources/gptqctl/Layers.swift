@@ -4,7 +4,7 @@ import JobModel
 struct Layers: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists a job's layers and what was done to them.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs()) var job: String
   @OptionGroup var server: ServerOptions
 
   func run() async throws {

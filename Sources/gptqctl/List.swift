@@ -4,7 +4,7 @@ import JobModel
 struct List: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists jobs, the newest first.")
 
-  @Option(help: "Only jobs in this status.") var status: String?
+  @Option(help: "Only jobs in this status.", completion: .choice(of: JobStatus.self)) var status: String?
   @Option(help: "At most this many.") var limit = 20
   @OptionGroup var server: ServerOptions
 

@@ -1,16 +1,22 @@
 import ArgumentParser
+import JobModel
 import StrictJSON
 
 /// Options of damping and recovery, for a new job or another start.
 package struct RecoveryOptions: ParsableArguments {
   @Option(help: "First damping, as a fraction of the Hessian's mean diagonal.") var dampPercent: Double?
-  @Option(help: "history (begin at what worked in an earlier job) or fixed.") var dampingStart: String?
+  @Option(help: "history (begin at what worked in an earlier job) or fixed.", completion: .choice(of: DampingRequest.Start.self))
+  var dampingStart: String?
   @Option(
     help: "Calibration sequences that a layer with few tokens goes on to, such as 256,512; none: never more.",
     transform: Self.counts) var escalateSamples: [[Int]] = []
-  @Option(help: "What becomes of a layer that nothing cures: fail (the job), rtn (round it to nearest) or keep (in 16 bits).")
+  @Option(
+    help: "What becomes of a layer that nothing cures: fail (the job), rtn (round it to nearest) or keep (in 16 bits).",
+    completion: .choice(of: RecoveryRequest.Exhausted.self))
   var onExhausted: String?
-  @Option(help: "What becomes of experts that few tokens reach: all_tokens (calibrated on the others' too), rtn or keep.")
+  @Option(
+    help: "What becomes of experts that few tokens reach: all_tokens (calibrated on the others' too), rtn or keep.",
+    completion: .choice(of: MixtureRequest.Starved.self))
   var starvedExperts: String?
 
   package init() {}

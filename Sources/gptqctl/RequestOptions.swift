@@ -1,16 +1,19 @@
 import ArgumentParser
+import JobModel
 import StrictJSON
 
 /// A new job's request, field by field.
 package struct RequestOptions: ParsableArguments {
-  @Option(help: "model, or layers: MODEL is a .safetensors file with weight and hessian (or inputs) of single layers.") var kind: String?
-  @Option(help: "gptq or rtn (round to nearest).") var method: String?
-  @Option(help: "2, 3, 4 or 8.") var bits: Int?
+  @Option(
+    help: "model, or layers: MODEL is a .safetensors file with weight and hessian (or inputs) of single layers.",
+    completion: .choice(of: JobRequest.Kind.self)) var kind: String?
+  @Option(help: "gptq or rtn (round to nearest).", completion: .choice(of: QuantizationRequest.Method.self)) var method: String?
+  @Option(help: "2, 3, 4 or 8.", completion: .list(["2", "3", "4", "8"])) var bits: Int?
   @Option(parsing: .unconditional, help: "Input channels that share a scale; -1: all.") var groupSize: Int?
   @Flag(inversion: .prefixedNo, help: "Grids centred on 0.") var sym: Bool?
   @Flag(inversion: .prefixedNo, help: "Columns by falling activation.") var descAct: Bool?
   @Flag(inversion: .prefixedNo, help: "Columns by falling activation within contiguous groups.") var actGroupAware: Bool?
-  @Option(help: "gptq (v1) or gptq_v2.") var format: String?
+  @Option(help: "gptq (v1) or gptq_v2.", completion: .choice(of: QuantizationRequest.Format.self)) var format: String?
   @Flag(inversion: .prefixedNo, help: "Search each group's scale for the least weighted error.") var mse: Bool?
   @Flag(inversion: .prefixedNo, help: "Adjust the scales once the codes are fixed.") var scaleRefinement: Bool?
   @Option(help: "Part of the earlier layers' output error that is compensated, 0 to 1.") var errorCompensation: Double?
@@ -21,11 +24,11 @@ package struct RequestOptions: ParsableArguments {
       valueName: "json"), transform: Self.json)
   var dynamic: JSONValue?
   @OptionGroup var recovery: RecoveryOptions
-  @Option(help: "Dataset whose activations the Hessians are made of.") var calibration: String?
+  @Option(help: "Dataset whose activations the Hessians are made of.", completion: .datasets) var calibration: String?
   @Option(help: "Calibration sequences.") var samples: Int?
   @Option(help: "Tokens of a calibration sequence.") var sequenceLength: Int?
   @Option(help: "Chooses the calibration sequences.") var seed: Int?
-  @Option(help: "Dataset on which perplexity is measured before and after.") var evaluation: String?
+  @Option(help: "Dataset on which perplexity is measured before and after.", completion: .datasets) var evaluation: String?
   @Option(help: "Evaluation sequences.") var evaluationSamples: Int?
   @Option(help: "Tokens of an evaluation sequence.") var evaluationLength: Int?
   @Option(help: "Higher runs first.") var priority: Int?

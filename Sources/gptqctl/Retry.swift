@@ -8,7 +8,7 @@ package struct Retry: AsyncParsableCommand {
     abstract: "Starts a failed or cancelled job again, from its last finished block.",
     discussion: "What isn't given stays as the job has it.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs { $0 == .failed || $0 == .cancelled }) var job: String
   @OptionGroup var changes: RecoveryOptions
   @Flag(help: "Watch the job until it ends.") var watch = false
   @OptionGroup var server: ServerOptions

@@ -4,7 +4,7 @@ import JobModel
 struct Show: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Shows a job.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs()) var job: String
   @OptionGroup var server: ServerOptions
 
   func run() async throws {

@@ -6,13 +6,15 @@ import StrictJSON
 package struct Submit: AsyncParsableCommand {
   package static let configuration = CommandConfiguration(abstract: "Submits a job.")
 
-  @Argument(help: "Name of the model below one of the server's model roots.")
+  @Argument(help: "Name of the model below one of the server's model roots.", completion: .models)
   var model: String?
 
   @Option(help: "ORG/NAME of a repository of the server's Hub, instead of MODEL.") var hub: String?
   @Option(help: "Branch, tag or commit of --hub; main if it isn't given.") var revision: String?
 
-  @Option(help: "A request as JSON, sent as it is; - reads standard input. Instead of MODEL and the options of the request.")
+  @Option(
+    help: "A request as JSON, sent as it is; - reads standard input. Instead of MODEL and the options of the request.",
+    completion: .file(extensions: ["json"]))
   var file: String?
 
   @OptionGroup var options: RequestOptions

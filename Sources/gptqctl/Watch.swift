@@ -4,7 +4,7 @@ struct Watch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Follows a job until it ends.", discussion: "Ctrl-C ends the watching; the job goes on.")
 
-  @Argument(help: "Id, beginning of it, or latest.") var job: String
+  @Argument(help: "Id, beginning of it, or latest.", completion: .jobs { !$0.isEnded }) var job: String
   @OptionGroup var server: ServerOptions
 
   func run() async throws {

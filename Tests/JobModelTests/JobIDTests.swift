@@ -25,7 +25,8 @@ import Testing
     "What isn't a ULID is refused",
     arguments: [
       "", "01M857", "01M8573B6EPCT61ER3SENZRF9", "01M8573B6EPCT61ER3SENZRF92X", "01M8573B6EPCT61ER3SENZRFI2",
-      "../../../../../../etc/passwd", "01M8573B6EPCT61ER3SENZRFß2",
+      "../../../../../../etc/passwd", "01M8573B6EPCT61ER3SENZRFß2", "01M8573B6EPCT61ER3SENZRFß",
+      "01M8573B6EPCT61ER3SENZ\u{212A}1",
     ])
   func refuses(_ text: String) { #expect(JobID(text) == nil) }
 }

@@ -13,6 +13,8 @@ struct TestServer: Sendable {
   let engine: FakeEngine
   /// Such as "GET /v1/jobs/:id".
   let endpoints: [String]
+  /// Of each endpoint; nil: any.
+  let queryParameters: [String: Set<String>?]
   /// Asks the daemon to stop, as SIGTERM does.
   let stop: @Sendable () -> Void
   /// Returns when the daemon has stopped.
@@ -53,7 +55,7 @@ struct TestServer: Sendable {
       }
       guard let url, let port = url.split(separator: ":").last.flatMap({ Int($0) }) else { return try await running.value }
       let server = TestServer(
-        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, stop: { trigger.triggerGracefulShutdown() },
+        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, queryParameters: daemon.queryParameters, stop: { trigger.triggerGracefulShutdown() },
         stopped: { try await running.value })
       try await body(server)
       for _ in 0..<8 { engine.release() }

@@ -9,7 +9,7 @@ struct Route: Sendable {
   /// Segments that begin with a colon stand for any text, "**" at the end for one segment or more.
   let path: String
   /// Names of the query parameters; nil: any, all ignored.
-  private let query: Set<String>?
+  let query: Set<String>?
   /// Answered without a token.
   let isOpen: Bool
   private let handler: Handler

@@ -46,10 +46,10 @@ struct SubmitRoute {
 
   private func idempotencyKey(_ request: Request, body: JSONBody) throws(Problem) -> IdempotencyKey? {
     guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else { return nil }
-    guard (1...255).contains(key.utf8.count) else {
+    guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
       throw Problem(
         .invalidRequest, status: 400, title: "The Idempotency-Key can't be used",
-        detail: "it must have 1 to 255 bytes, has \(key.utf8.count)")
+        detail: "it must have 1 to 255 characters of printable ASCII")
     }
     return IdempotencyKey(key: key, fingerprint: SHA256.hash(data: body.bytes).map { String($0, radix: 16) }.joined(separator: "-"))
   }

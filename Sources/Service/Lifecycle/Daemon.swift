@@ -170,6 +170,12 @@ public struct Daemon: Sendable {
   /// Methods and paths of the API, as "GET /v1/jobs/:id".
   package var endpoints: [String] { routes(DrainSignal(), MemoryBudget(capacity: 0)).map { "\($0.method.rawValue) /\($0.path)" } }
 
+  /// Names of the query parameters of each of `endpoints`; nil: any, all ignored.
+  package var queryParameters: [String: Set<String>?] {
+    let routes = routes(DrainSignal(), MemoryBudget(capacity: 0))
+    return Dictionary(uniqueKeysWithValues: routes.map { ("\($0.method.rawValue) /\($0.path)", $0.query) })
+  }
+
   private func router(_ drain: DrainSignal) -> Router<APIContext> {
     let budget = MemoryBudget(capacity: memoryLimits.budget)
     let routes = routes(drain, budget)
@@ -206,10 +212,18 @@ public struct Daemon: Sendable {
       + LayerRoutes(repository: repository, listing: listing).routes
       + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
       + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
-      + metricsRoute(budget).routes + DashboardRoutes().routes
+      + metricsRoute(budget).routes + DashboardRoutes().routes + OpenAPIRoutes().routes + server(drain).routes
       + HubRoutes(
         catalog: HubCatalog(jobs: repository, models: catalog, store: store, files: files, hashes: hashes), files: files, listing: listing
       ).routes
+  }
+
+  private func server(_ drain: DrainSignal) -> ServerRoute {
+    ServerRoute(
+      repository: repository, folder: folder, files: files, drain: drain,
+      limits: .init(
+        queuedJobs: configuration.maxQueuedJobs, bodyBytes: memoryLimits.bodyBytes, workers: configuration.workers, threads: threads,
+        memoryBytes: EngineLimits.memory(of: configuration)))
   }
 
   private func metricsRoute(_ budget: MemoryBudget) -> MetricsRoute {

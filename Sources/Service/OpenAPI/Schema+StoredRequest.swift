@@ -1,0 +1,40 @@
+import JobModel
+
+/// A request as a job has it: with the defaults in place of what was left out.
+extension Schema {
+  static let storedRequest = object([
+    .required("kind", choice(of: JobRequest.Kind.self)), .required("model", text),
+    .required(
+      "quantization",
+      object([
+        .required("method", choice(of: QuantizationRequest.Method.self)), .required("bits", bits), .required("group_size", groupSize),
+        .required("sym", boolean), .required("desc_act", boolean), .required("act_group_aware", boolean),
+        .required("damp_percent", fraction),
+        .required("format", choice(of: QuantizationRequest.Format.self)), .required("mse", boolean), .required("scale_refinement", boolean),
+        .required("error_compensation", fraction), .required("lm_head", boolean),
+        .required("dynamic", list(of: reference("DynamicRule")), "In their order."),
+      ])),
+    .required("damping", object([.required("start", choice(of: DampingRequest.Start.self))])),
+    .required(
+      "recovery",
+      object([
+        .required("escalate_samples", list(of: integer(1...))), .required("on_exhausted", choice(of: RecoveryRequest.Exhausted.self)),
+      ])),
+    .optional("moe", object([.required("starved", choice(of: MixtureRequest.Starved.self))])),
+    .optional(
+      "calibration",
+      object([
+        .required("dataset", text), .optional("samples", integer(1...)), .optional("sequence_length", integer(1...)),
+        .required("seed", count),
+      ])),
+    .optional(
+      "evaluation",
+      object([.required("dataset", text), .optional("samples", integer(1...)), .optional("sequence_length", integer(1...))])),
+    .required("priority", integer),
+  ])
+
+  static let storedRule = object([
+    .required("pattern", text), .optional("bits", bits), .optional("group_size", groupSize), .optional("sym", boolean),
+    .optional("desc_act", boolean), .optional("mse", boolean), .optional("damp_percent", fraction),
+  ])
+}
