@@ -10,8 +10,6 @@ struct APIContext: RequestContext {
   var query = Query()
   /// Whose request it is; nil where the daemon has no tokens, or needs none.
   var token: AccessToken?
-  /// The token that the request came with; nil where none is needed.
-  var access: ServerStatus.Access?
   /// The connection that the request came by.
   let channel: any Channel
 

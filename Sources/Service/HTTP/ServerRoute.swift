@@ -18,7 +18,7 @@ struct ServerRoute {
     let url = folder.url
     let (disk, memory) = try await files.run { (FileManager.freeBytes(in: url), Self.availableMemory()) }
     let status = ServerStatus(
-      version: Daemon.version, time: Date(), draining: drain.isDraining, access: context.access,
+      version: Daemon.version, time: Date(), draining: drain.isDraining, access: context.token.map { .init(name: $0.name, mayWrite: $0.scope == .write) },
       jobs: .init(try await repository.counts()), limits: limits, freeDiskBytes: disk, availableMemoryBytes: memory)
     return try .json(status)
   }

@@ -21,7 +21,6 @@ struct AccessMiddleware: RouterMiddleware {
     var context = context
     context.token = token
     context.logger[metadataKey: "token"] = "\(token.name)"
-    context.access = .init(name: token.name, mayWrite: token.scope == .write)
     return try await next(request, context)
   }
 
