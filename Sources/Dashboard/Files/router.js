@@ -8,6 +8,10 @@ let current = null;
 export function startRouter(pages, main) {
   const show = () => open(pages, main);
   window.addEventListener('hashchange', show);
+  // What a page had asked for that was left meanwhile.
+  window.addEventListener('unhandledrejection', (event) => {
+    if (event.reason?.name === 'AbortError') event.preventDefault();
+  });
   show();
   return show;
 }

@@ -82,7 +82,7 @@ public struct Daemon: Sendable {
   }
 
   /// Connections get this much longer than jobs, so that a client learns of a job's end.
-  private static let connectionGrace = Duration.seconds(2)
+  private static let connectionGrace = Duration.seconds(5)
 
   /// Serves until the process or the surrounding service group is asked to stop, or the task is cancelled; returns when
   /// everything has stopped, or at the end of the grace period, whatever still runs then.
