@@ -55,15 +55,18 @@ import Testing
 
   @Test func everyFieldOfARequestIsOnItsPage() throws {
     // Everything that can be left out is there.
-    let request = JobRequest(
-      model: "m", moe: MixtureRequest(), calibration: CalibrationRequest(dataset: "d", samples: 1, sequenceLength: 1),
-      evaluation: EvaluationRequest(dataset: "d", samples: 1, sequenceLength: 1))
+    let hub = HubReference(hub: "org/name", commit: String(repeating: "0", count: 40))
+    let requests = [ModelReference.name("m"), .hub(hub)].map { model in
+      JobRequest(
+        model: model, moe: MixtureRequest(), calibration: CalibrationRequest(dataset: "d", samples: 1, sequenceLength: 1),
+        evaluation: EvaluationRequest(dataset: "d", samples: 1, sequenceLength: 1))
+    }
     func fields(_ value: JSONValue, _ name: String) -> [String] {
       guard let object = value.objectValue else { return [name] }
       return object.members.flatMap { key, value in fields(value, name.isEmpty ? key : name + "." + key) }
     }
-    let json = try JSONValue(parsing: Array(APICoding.encode(request)))
-    #expect(Set(fields(json, "")).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
+    let found = try requests.flatMap { fields(try JSONValue(parsing: Array(APICoding.encode($0))), "") }
+    #expect(Set(found).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
   }
 
   @Test func linksLeadToPages() throws {
