@@ -82,6 +82,15 @@ import Testing
     #expect(try Self.page("README.md").split(separator: "\n", omittingEmptySubsequences: false).count < 250)
   }
 
+  @Test func testsThatHoldPromisesExist() throws {
+    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let files =
+      FileManager.default.enumerator(at: tests, includingPropertiesForKeys: nil)?.compactMap { ($0 as? URL)?.lastPathComponent } ?? []
+    let named = Set(try Self.page("README.md").matches(of: /`([A-Za-z]+Tests)`/).map { String($0.1) })
+    #expect(named.count > 15)
+    #expect(named.subtracting(files.map { $0.replacing(".swift", with: "") }).sorted() == [])
+  }
+
   @Test func metricsThatTheGuideNamesExist() async throws {
     let page = try Self.page("docs/operating.md")
     try await TestServer.run { server in
