@@ -55,15 +55,18 @@ import Testing
 
   @Test func everyFieldOfARequestIsOnItsPage() throws {
     // Everything that can be left out is there.
-    let request = JobRequest(
-      model: "m", moe: MixtureRequest(), calibration: CalibrationRequest(dataset: "d", samples: 1, sequenceLength: 1),
-      evaluation: EvaluationRequest(dataset: "d", samples: 1, sequenceLength: 1))
+    let hub = HubReference(hub: "org/name", commit: String(repeating: "0", count: 40))
+    let requests = [ModelReference.name("m"), .hub(hub)].map { model in
+      JobRequest(
+        model: model, moe: MixtureRequest(), calibration: CalibrationRequest(dataset: "d", samples: 1, sequenceLength: 1),
+        evaluation: EvaluationRequest(dataset: "d", samples: 1, sequenceLength: 1))
+    }
     func fields(_ value: JSONValue, _ name: String) -> [String] {
       guard let object = value.objectValue else { return [name] }
       return object.members.flatMap { key, value in fields(value, name.isEmpty ? key : name + "." + key) }
     }
-    let json = try JSONValue(parsing: Array(APICoding.encode(request)))
-    #expect(Set(fields(json, "")).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
+    let found = try requests.flatMap { fields(try JSONValue(parsing: Array(APICoding.encode($0))), "") }
+    #expect(Set(found).subtracting(Self.firstColumn(try Self.page("docs/requests.md"))).sorted() == [])
   }
 
   @Test func linksLeadToPages() throws {
@@ -77,6 +80,15 @@ import Testing
       }
     }
     #expect(try Self.page("README.md").split(separator: "\n", omittingEmptySubsequences: false).count < 250)
+  }
+
+  @Test func testsThatHoldPromisesExist() throws {
+    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let files =
+      FileManager.default.enumerator(at: tests, includingPropertiesForKeys: nil)?.compactMap { ($0 as? URL)?.lastPathComponent } ?? []
+    let named = Set(try Self.page("README.md").matches(of: /`([A-Za-z]+Tests)`/).map { String($0.1) })
+    #expect(named.count > 15)
+    #expect(named.subtracting(files.map { $0.replacing(".swift", with: "") }).sorted() == [])
   }
 
   @Test func metricsThatTheGuideNamesExist() async throws {
