@@ -99,7 +99,7 @@ import Testing
     var hashes: [String] = []
     for opening in [Opening(isHeld: false), Opening(isHeld: false)] {
       let source = FileHashes.Source(name: "large.bin", identity: identity) { try opening.open(large) }
-      hashes += try await FileHashes(files: pool, storage: storage).hashes(of: [source]).map(\.sha256)
+      hashes += try await FileHashes(files: pool, storage: storage, patience: .seconds(60)).hashes(of: [source]).map(\.sha256)
       #expect(opening.wasOpened == (hashes.count == 1))
     }
     #expect(hashes == Array(repeating: FakeEngine.sha256(Data(repeating: 7, count: 11 << 20)), count: 2))
@@ -109,7 +109,7 @@ import Testing
     for content in [nil, "garbage", "[]", "{\"a\": 1}"] {
       if let content { try Data(content.utf8).write(to: storage) }
       let source = FileHashes.Source(name: "large.bin", identity: next) { try FileHandle(forReadingFrom: large) }
-      let found = try await FileHashes(files: pool, storage: storage).hashes(of: [source])
+      let found = try await FileHashes(files: pool, storage: storage, patience: .seconds(60)).hashes(of: [source])
       #expect(found.map(\.sha256) == [FakeEngine.sha256(Data(repeating: 8, count: 11 << 20))], "\(content ?? "as it was")")
     }
   }
