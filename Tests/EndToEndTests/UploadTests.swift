@@ -36,7 +36,8 @@ import gptqctl
       // The same as from the roots.
       let other = try await server.ended(
         server.submit(request.replacing("\"mine\"", with: "\"tiny\"").replacing("\"lines\"", with: "\"ids\"")).id)
-      #expect(job.result?.revision == other.result?.revision)
+      func files(_ job: Job) -> [ArtifactManifest.File]? { job.result?.files.filter { $0.path != "report.json" } }
+      #expect(files(job) == files(other) && files(job)?.isEmpty == false)
       for path in ["/v1/models/mine", "/v1/datasets/lines"] { _ = try await server.client.send("DELETE", path) }
       let problem = try #require(try await server.refusal(request))
       #expect(problem.code == .invalidModel)
