@@ -6,7 +6,7 @@ import StrictJSON
 /// What a running job tells of itself, from the worker's thread: each call is a durable transaction that the thread waits for.
 public struct JobJournal: Sendable {
   let database: DatabasePool
-  private let observe: TransactionObserver
+  private let observe: TransactionMeter
   public let job: JobID
   /// Which start of the job this is.
   public let attempt: Int

@@ -5,12 +5,12 @@ import JobModel
 /// Jobs in SQLite. Each method is one transaction that keeps the status machine; what it returns from is durable.
 public struct JobRepository: Sendable {
   let database: DatabasePool
-  let observe: TransactionObserver
+  let observe: TransactionMeter
 
   /// Opens or makes the database and applies the migrations that are missing.
   ///
   /// - Throws: `JobStoreError`.
-  public init(database file: URL, observe: @escaping TransactionObserver = { _, _ in }) throws {
+  public init(database file: URL, observe: @escaping TransactionMeter = { _, _ in }) throws {
     self.observe = observe
     var configuration = Configuration()
     configuration.label = "gptqd"

@@ -2,4 +2,4 @@
 public enum TransactionKind: String, Sendable, CaseIterable { case read, write }
 
 /// Told how long a transaction took, the wait for its turn and for the disk included, also of one that failed.
-public typealias TransactionObserver = @Sendable (TransactionKind, Duration) -> Void
+public typealias TransactionMeter = @Sendable (TransactionKind, Duration) -> Void
