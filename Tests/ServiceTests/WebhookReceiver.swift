@@ -28,6 +28,8 @@ final class WebhookReceiver: Sendable {
     /// Bytes, sent again and again.
     case endless(String)
     case silence
+    /// A whole header; the body that it announces never comes.
+    case unfinished
     case hangUp
   }
 
@@ -110,12 +112,18 @@ final class WebhookReceiver: Sendable {
       _ = send(
         connection, Data("HTTP/1.1 \(status) Status\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\(fields)\r\n".utf8) + body)
     case .endless(let text): while send(connection, Data(text.utf8)) {}
-    case .silence:
-      // Until the client goes.
-      var byte: UInt8 = 0
-      _ = recv(connection, &byte, 1, 0)
+    case .silence: awaitEnd(connection)
+    case .unfinished:
+      _ = send(connection, Data("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".utf8))
+      awaitEnd(connection)
     case .hangUp: break
     }
+  }
+
+  /// Returns when the client goes.
+  private static func awaitEnd(_ connection: Int32) {
+    var byte: UInt8 = 0
+    _ = recv(connection, &byte, 1, 0)
   }
 
   private static func send(_ connection: Int32, _ data: Data) -> Bool {

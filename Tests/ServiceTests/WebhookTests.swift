@@ -164,6 +164,14 @@ import Testing
     }
   }
 
+  @Test func aStatusCountsWithoutItsBody() async throws {
+    let receiver = try WebhookReceiver { _, _ in .unfinished }
+    try await TestServer.run(Self.hosts, configure: Self.fast) { server in
+      let delivery = try await Self.settled(Self.submit(to: Self.url(receiver), server), server)[0]
+      #expect(delivery.state == .delivered && delivery.attempts.map(\.status) == [200])
+    }
+  }
+
   @Test func aSlowHostHoldsUpNoOther() async throws {
     let slow = try WebhookReceiver { _, _ in .silence }
     let quick = try WebhookReceiver()

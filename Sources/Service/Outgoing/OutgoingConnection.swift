@@ -69,8 +69,8 @@ import Foundation
     }
     let code = withExtendedLifetime(transfer) { unsafe curl_perform(handle) }
     if let failure = transfer.failure { throw failure }
-    // Of an error's page, the beginning is enough.
-    guard code == 0 || transfer.isEnough else {
+    // Of an error's page, the beginning is enough; what answers a message has said all with its status.
+    guard code == 0 || transfer.isEnough || message != nil && transfer.head.isComplete else {
       if transfer.isCancelled() { throw OutgoingError.cancelled }
       throw OutgoingError.unreachable(host: url.host ?? "", reason: unsafe String(cString: curl_message(code)))
     }

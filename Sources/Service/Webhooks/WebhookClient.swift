@@ -1,12 +1,10 @@
 import Foundation
 import JobModel
-import JobRunner
 import Synchronization
 
 /// Posts messages to receivers that nobody trusts: it follows no redirect, keeps no cookie, reads little of an answer and nothing
 /// out of it but its status.
 struct WebhookClient: Sendable {
-  private let pool = WorkerPool(label: "gptqd.webhooks")
   private let limit: Duration
 
   /// - Parameter limit: For a whole try.
@@ -19,17 +17,26 @@ struct WebhookClient: Sendable {
     else { return WebhookResult(error: "the URL can't be used") }
     let headers = ["Content-Type: application/json"] + fields.map { "\($0): \($1)" }.sorted()
     let flag = Flag()
+    let start = ContinuousClock.now
     return await withTaskCancellationHandler {
       do {
-        let head = try await pool.run { [limit] in
+        let head = try await Self.onThread { [limit] in
           try OutgoingConnection().post(Array(body.utf8), to: url, headers: headers, timeout: limit, isCancelled: { flag.isSet })
         }
         return WebhookResult(head)
       } catch {
-        return WebhookResult(error: Self.reason(error))
+        let isLate = ContinuousClock.now - start >= limit
+        return WebhookResult(error: isLate ? "the receiver didn't answer in time" : Self.reason(error))
       }
     } onCancel: {
       flag.set()
+    }
+  }
+
+  /// Not on a pool's threads: a receiver that says nothing would hold up jobs, of which pools run few at a time.
+  private static func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(with: Swift.Result(catching: body)) }
     }
   }
 
