@@ -13,7 +13,6 @@ struct SubmitRoute {
   let planning: SubmissionPlanning
   let bodies: JSONBody.Reader
   let maxQueuedJobs: Int
-  let webhookHosts: AllowedHosts
 
   var routes: [Route] { [.post("v1/jobs", use: submit)] }
 

@@ -208,14 +208,18 @@ public struct Daemon: Sendable {
       listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
     let events = EventRoutes(
       repository: repository, feeds: feeds, streams: StreamLimit(connections: configuration.limits.connections), listing: listing)
-    return submission.routes + jobs.routes + events.routes + WebhookRoutes(repository: repository, listing: listing).routes
-      + LayerRoutes(repository: repository, listing: listing).routes
-      + UploadRoutes(store: uploads, listing: listing, budget: budget).routes
-      + ArtifactRoutes(repository: repository, store: store, files: files).routes + OperationsRoutes(drain: drain).routes
-      + metricsRoute(budget).routes + DashboardRoutes().routes + OpenAPIRoutes().routes + server(drain).routes
-      + HubRoutes(
-        catalog: HubCatalog(jobs: repository, models: catalog, store: store, files: files, hashes: hashes), files: files, listing: listing
-      ).routes
+    let webhooks = WebhookRoutes(repository: repository, listing: listing)
+    let layers = LayerRoutes(repository: repository, listing: listing)
+    let uploads = UploadRoutes(store: self.uploads, listing: listing, budget: budget)
+    let artifacts = ArtifactRoutes(repository: repository, store: store, files: files)
+    let catalog = HubCatalog(jobs: repository, models: self.catalog, store: store, files: files, hashes: hashes)
+    let repositories = HubRoutes(catalog: catalog, files: files, listing: listing)
+    let work = [submission.routes, jobs.routes, events.routes, webhooks.routes, layers.routes, artifacts.routes]
+    let operation = [
+      OperationsRoutes(drain: drain).routes, metricsRoute(budget).routes, server(drain).routes, OpenAPIRoutes().routes,
+      DashboardRoutes().routes,
+    ]
+    return (work + [uploads.routes, repositories.routes] + operation).flatMap { $0 }
   }
 
   private func server(_ drain: DrainSignal) -> ServerRoute {

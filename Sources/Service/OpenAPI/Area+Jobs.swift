@@ -4,10 +4,10 @@ import StrictJSON
 extension Area {
   static let jobs = Area(
     name: "Jobs", description: "Quantizations: submitted, followed, cancelled, retried, deleted.",
-    operations: [submit, list, show, events, cancel, retry, delete],
+    operations: [submit, list, show, events, webhook, cancel, retry, delete],
     schemas: [
       "JobSubmission": .submission, "JobRetry": .retry, "Job": .job, "JobRequest": .storedRequest, "DynamicRule": .storedRule,
-      "Event": .event, "Interruption": .interruption,
+      "HubReference": .hubReference, "Event": .event, "Interruption": .interruption, "Webhook": .webhookRecord,
     ])
 
   private static let submit = Operation(
@@ -47,9 +47,25 @@ extension Area {
     answers: [.job(200, "The job."), .notModified], errors: [404: [.jobNotFound]])
 
   private static let events = Operation(
-    method: .get, path: "/v1/jobs/{id}/events", id: "listEvents", summary: "What happened to a job",
-    parameters: [.jobID, .after(.sequence.withDefault(0)), .limit(1...1000, standard: 100)],
-    answers: [.json(.page(of: "Event"), "A part of the list.")], errors: [404: [.jobNotFound]])
+    method: .get, path: "/v1/jobs/{id}/events", id: "listEvents", summary: "What happened to a job, in parts or as it happens",
+    description: """
+      With `Accept: text/event-stream` a stream of server-sent events: first `job`, then those of the list with their `sequence` as `id`, \
+      `progress` in between, and `end` when the job has ended or the daemon stops (`reason`: `ended`, `draining`, `deleted`).
+      """,
+    parameters: [
+      .jobID, .after(.sequence.withDefault(0)), .limit(1...1000, standard: 100),
+      .header("Last-Event-ID", "For a stream: the last event that the client has; wins over `after`."),
+    ],
+    answers: [
+      Operation.Answer(
+        status: 200, description: "A part of the list, or the stream.",
+        content: ["application/json": .page(of: "Event"), "text/event-stream": .text])
+    ], errors: [404: [.jobNotFound]])
+
+  private static let webhook = Operation(
+    method: .get, path: "/v1/jobs/{id}/webhook", id: "getWebhook", summary: "A job's webhook and what became of its messages",
+    parameters: [.jobID], answers: [.json(.reference("Webhook"), "The newest message first.")],
+    errors: [404: [.jobNotFound, .webhookNotFound]])
 
   private static let cancel = Operation(
     method: .post, path: "/v1/jobs/{id}/cancel", id: "cancelJob", summary: "Cancels a job that waits or runs",

@@ -16,6 +16,21 @@ extension Area {
         method: .get, path: "/openapi.json", id: "getDescription", summary: "This document",
         parameters: [.ifNoneMatch],
         answers: [.json(Schema(["type": "object"]), "An OpenAPI 3.1 document.", headers: [.eTag]), .notModified], isOpen: true),
+      Operation(
+        method: .get, path: "/metrics", id: "getMetrics", summary: "Metrics for Prometheus",
+        answers: [Operation.Answer(status: 200, description: "Text format 0.0.4.", content: ["text/plain": .text])]),
+      Operation(
+        method: .get, path: "/", id: "getDashboard", summary: "The dashboard, for browsers", parameters: [.ifNoneMatch],
+        answers: [Operation.Answer(status: 200, description: "A page.", content: ["text/html": .text], headers: [.eTag]), .notModified],
+        isOpen: true),
+      Operation(
+        method: .get, path: "/dashboard/{file}", id: "getDashboardFile", summary: "A part of the dashboard",
+        parameters: [.path("file", "Named by the page."), .ifNoneMatch],
+        answers: [
+          Operation.Answer(
+            status: 200, description: "The file.", content: ["text/javascript": .text, "text/css": .text, "image/svg+xml": .text],
+            headers: [.eTag]), .notModified,
+        ], errors: [404: [.routeNotFound]], isOpen: true),
     ],
     schemas: ["Health": .object([.required("status", .constant("ok"))]), "ServerStatus": serverStatus])
 

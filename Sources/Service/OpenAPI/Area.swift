@@ -6,5 +6,5 @@ struct Area: Sendable {
   /// That the operations refer to, by name.
   var schemas: KeyValuePairs<String, Schema> = [:]
 
-  static let all: [Area] = [.jobs, .layers, .artifacts, .operation]
+  static let all: [Area] = [.jobs, .layers, .artifacts, .models, .datasets, .hub, .operation]
 }

@@ -32,6 +32,7 @@ extension Schema {
   private static let progress = object([
     .optional("layer", .text, "The layer last begun."), .required("done", .count, "Layers."), .required("total", .count, "Layers."),
     .required("fraction", .number(0...1), "Part of the whole work, evaluation and writing included."), .optional("eta_seconds", .number),
+    .optional("bytes_done", .count, "While the model is downloaded, of which `fraction` tells then."), .optional("bytes_total", .count),
   ])
 
   private static let report = object([
@@ -65,6 +66,7 @@ extension Schema {
     switch kind {
     case .status: object([.required("status", .choice(of: JobStatus.self))])
     case .stage: object([.required("stage", stage)])
+    case .download: object([.required("file", .text), .required("bytes", .count)])
     case .layer: reference("Layer")
     case .attempt: reference("Attempt")
     case .warning: object([.required("message", .text)])
@@ -79,4 +81,22 @@ extension Schema {
       .required("kind", .constant(kind.rawValue)), .required("at", .time), .required("data", data),
     ])
   }
+
+  static let webhookRecord = object([
+    .required("url", .text),
+    .required(
+      "deliveries",
+      .list(
+        of: .object([
+          .required("id", .text, "The same in each try, as `webhook-id`."), .required("event", .text, "Such as `job.succeeded`."),
+          .required("state", .choice(of: WebhookDelivery.State.self)), .required("created_at", .time), .optional("next_attempt_at", .time),
+          .required(
+            "attempts",
+            .list(
+              of: .object([
+                .required("at", .time), .required("seconds", .number), .optional("status", .integer, "What the receiver answered."),
+                .optional("error", .text),
+              ]))),
+        ]))),
+  ])
 }

@@ -5,9 +5,13 @@ import StrictJSON
 extension Schema {
   static let submission = object([
     .optional("kind", choice(of: JobRequest.Kind.self).orNull.withDefault("model"), "`layers`: `model` is a file of single layers."),
-    .required("model", name, "A model's folder below `models.roots`, or a `.safetensors` file there for the kind `layers`."),
+    .required(
+      "model", any(of: [name, hubModel]),
+      "A model that was uploaded or is below `models.roots`, a `.safetensors` file there for the kind `layers`, or a repository of the Hub."
+    ),
     .optional("quantization", quantization.orNull), .optional("damping", damping.orNull), .optional("recovery", recovery.orNull),
     .optional("moe", mixture.orNull), .optional("calibration", calibration.orNull), .optional("evaluation", evaluation.orNull),
+    .optional("webhook", webhook.orNull, "Who is told of the job's end; the host must be one of `webhooks.allowed_hosts`."),
     .optional("priority", integer(-1000...1000).orNull.withDefault(0), "Higher runs first."),
   ])
   .described("`escalate_samples` must rise, and no two rules of `dynamic` may have one pattern: a schema can't say either.")
@@ -28,7 +32,7 @@ extension Schema {
 
   /// Files of layers bring their own Hessians.
   private static let ofLayers = members([
-    "moe": null, "calibration": null, "evaluation": null,
+    "model": name, "moe": null, "calibration": null, "evaluation": null,
     "quantization": members(["lm_head": Schema(["enum": [false, .null]]), "error_compensation": Schema(["enum": [0, .null]])]),
     "recovery": members(["escalate_samples": Schema(["maxItems": 0])]),
   ])
@@ -42,6 +46,23 @@ extension Schema {
   ])
 
   static let name = text(pattern: "^[A-Za-z0-9._-]+$", characters: 1...96).with("not", ["enum": [".", ".."]])
+  private static let hubModel = object([
+    .required("hub", text(pattern: #"^(?!\.{1,2}/)[A-Za-z0-9._-]{1,96}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,96}$"#), "`org/name`."),
+    .optional(
+      "revision",
+      text(pattern: #"^(?![.-])(?!.*\.\.)(?!.*/\.)[A-Za-z0-9._-]{1,96}(/[A-Za-z0-9._-]{1,96})*$"#, characters: 1...255).orNull
+        .withDefault("main"), "A branch, tag or commit."),
+    .optional("commit", text(pattern: "^[0-9a-f]{40}$").orNull, "What the revision must stand for."),
+  ])
+
+  /// Hosts, ports and escapes are read more strictly than a pattern can say.
+  private static let webhook = object([
+    .required("url", text(pattern: "^[hH][tT][tT][pP][sS]?://[!-~]+$", characters: 8...2048)),
+    .required(
+      "secret", text(pattern: "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"),
+      "`whsec_` and 24 to 64 random bytes as base64, to sign with; never shown."),
+  ])
+
   static let bits = integer.with("enum", [2, 3, 4, 8])
   static let groupSize = integer(-1...(1 << 20)).with("not", ["const": 0])
   static let fraction = number(0...1)

@@ -3,7 +3,7 @@ import JobModel
 /// A request as a job has it: with the defaults in place of what was left out.
 extension Schema {
   static let storedRequest = object([
-    .required("kind", choice(of: JobRequest.Kind.self)), .required("model", text),
+    .required("kind", choice(of: JobRequest.Kind.self)), .required("model", any(of: [text, reference("HubReference")])),
     .required(
       "quantization",
       object([
@@ -30,7 +30,12 @@ extension Schema {
     .optional(
       "evaluation",
       object([.required("dataset", text), .optional("samples", integer(1...)), .optional("sequence_length", integer(1...))])),
-    .required("priority", integer),
+    .optional("webhook", object([.required("url", text, "Its secret isn't shown.")])), .required("priority", integer),
+  ])
+
+  static let hubReference = object([
+    .required("hub", text), .required("revision", text),
+    .optional("commit", text(pattern: "^[0-9a-f]{40}$"), "What the revision stood for."),
   ])
 
   static let storedRule = object([
