@@ -38,7 +38,7 @@ extension Area {
         [.revisionNotFound, .entryNotFound]),
       operation(
         "/api/models/\(name)/tree/{revision}/{path}", "list\(kind)Folder", "The files of a folder",
-        [revision, .path("path", "A folder."), .recursive], tree, [.revisionNotFound, .entryNotFound]),
+        [revision, .path("path", "A folder; jobs have none."), .recursive], kind == "Job" ? [] : tree, [.revisionNotFound, .entryNotFound]),
       operation(
         "/\(name)/resolve/{revision}/{path}", "download\(kind)File", "A file, or a range of it",
         [

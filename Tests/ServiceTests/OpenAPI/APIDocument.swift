@@ -17,9 +17,11 @@ struct APIDocument {
     /// The parameters in a place: "query", "path" or "header".
     func parameters(in place: String) -> [JSONValue] { (json["parameters"]?.arrayValue ?? []).filter { $0["in"]?.stringValue == place } }
 
-    /// The operation of a request; segments in braces stand for any text.
+    /// The operation of a request; segments in braces stand for any text, `{path}` at the end for the rest.
     func matches(_ method: String, _ path: String) -> Bool {
-      let (pattern, segments) = (self.path.split(separator: "/"), path.split(separator: "/"))
+      let pattern = self.path.split(separator: "/")
+      var segments = path.split(separator: "/")
+      if pattern.last == "{path}", segments.count > pattern.count { segments.removeLast(segments.count - pattern.count) }
       return method == self.method && pattern.count == segments.count && zip(pattern, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
     }
   }

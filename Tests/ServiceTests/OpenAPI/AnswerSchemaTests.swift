@@ -6,16 +6,24 @@ import Testing
 /// What the daemon answers is what the document says, whatever state a job is in.
 @Suite struct AnswerSchemaTests {
   @Test func answersAreAsDescribed() async throws {
-    let settings = ["GPTQD_JOBS_MAX_QUEUED": "3", "GPTQD_HTTP_MAX_BODY_BYTES": "20000"]
+    let settings = [
+      "GPTQD_JOBS_MAX_QUEUED": "3", "GPTQD_HTTP_MAX_BODY_BYTES": "20000", "GPTQD_WEBHOOKS_ALLOWED_HOSTS": "127.0.0.1:9",
+    ]
     try await TestServer.run(settings) { server in
       let witness = try await AnswerWitness(server)
       let jobs = try await Self.jobs(server)
       try await Self.submit(witness)
       try await Self.read(witness, jobs)
+      try await Self.upload(witness)
+      try await Self.readRepositories(witness, jobs)
       try await Self.download(witness, jobs)
       try await Self.change(witness, jobs)
-      for path in ["/healthz", "/readyz", "/openapi.json", "/v1/server"] { try await witness.send("GET", path) }
-      try await witness.sendAgain("/openapi.json")
+      try await Self.announce(witness)
+      for path in ["/healthz", "/readyz", "/openapi.json", "/v1/server", "/metrics", "/", "/dashboard/app.js", "/api/whoami-v2"] {
+        try await witness.send("GET", path, expecting: 200)
+      }
+      for path in ["/openapi.json", "/", "/dashboard/app.js"] { try await witness.sendAgain(path) }
+      try await witness.send("GET", "/dashboard/nothing", expecting: 404)
       #expect(witness.unseen.isEmpty, "no request got these answers")
     }
   }
@@ -72,6 +80,52 @@ import Testing
     try await witness.send("GET", "/v1/jobs/\(jobs.queued)/artifacts", expecting: 404)
   }
 
+  private static func upload(_ witness: AnswerWitness) async throws {
+    for (path, whole) in [("/v1/models/mine/files/a/config.json", "{}"), ("/v1/datasets/mine", "{\"text\": \"a\"}\n")] {
+      let part = ["Content-Range": "bytes 0-0/\(whole.utf8.count)"]
+      try await witness.send("PUT", path, part, body: String(whole.prefix(1)), expecting: 202)
+      try await witness.send("GET", path, expecting: 200)
+      try await witness.send("PUT", path, ["Content-Range": "bytes 2-2/\(whole.utf8.count)"], body: "x", expecting: 409)
+      try await witness.send("PUT", path, body: whole, expecting: 201)
+      try await witness.send("PUT", path, body: whole, expecting: 200)
+      try await witness.send(
+        "PUT", path, ["Repr-Digest": "sha-256=:\(Data(count: 32).base64EncodedString()):"], body: whole, expecting: 400)
+      try await witness.send("GET", path, expecting: 200)
+    }
+    try await witness.send("PUT", "/v1/datasets/mine", body: "no", expecting: 422)
+    for path in ["/v1/models", "/v1/models?limit=1", "/v1/models/mine", "/v1/datasets", "/v1/datasets?after=a"] {
+      try await witness.send("GET", path, expecting: 200)
+    }
+    for path in ["/v1/models/mine/files/a/config.json", "/v1/datasets/mine"] {
+      try await witness.send("DELETE", path, expecting: 204)
+      try await witness.send("GET", path, expecting: 404)
+      try await witness.send("DELETE", path, expecting: 404)
+    }
+    try await witness.send("PUT", "/v1/models/mine/files/config.json", body: "{}", expecting: 201)
+    try await witness.send("DELETE", "/v1/models/mine", expecting: 204)
+    try await witness.send("GET", "/v1/models/mine", expecting: 404)
+  }
+
+  private static func readRepositories(_ witness: AnswerWitness, _ jobs: Jobs) async throws {
+    try witness.server.folder.write("models/whole/sub/config.json", Data("{}".utf8))
+    try witness.server.folder.write("models/whole/config.json", Data("{}".utf8))
+    for (name, file) in [("jobs/\(jobs.succeeded)", "model.safetensors"), ("models/whole", "config.json")] {
+      for path in ["", "?blobs=true", "/revision/main", "/tree/main?recursive=true"] {
+        try await witness.send("GET", "/api/models/\(name)\(path)", expecting: 200)
+      }
+      try await witness.send("GET", "/api/models/\(name)/revision/none", expecting: 404)
+      try await witness.send("GET", "/api/models/\(name)/tree/main/sub", expecting: name == "models/whole" ? 200 : 404)
+      let path = "/\(name)/resolve/main/\(file)"
+      try await witness.send("GET", path, expecting: 200)
+      try await witness.send("GET", path, ["Range": "bytes=0-0"], expecting: 206)
+      try await witness.send("GET", path, ["Range": "bytes=100000-"], expecting: 416)
+      try await witness.sendAgain(path)
+      try await witness.send("GET", "/\(name)/resolve/main/none", expecting: 404)
+    }
+    try await witness.send("GET", "/api/models/models/none", expecting: 404)
+    try await witness.send("GET", "/v1/jobs/\(jobs.succeeded)/webhook", expecting: 404)
+  }
+
   private static func download(_ witness: AnswerWitness, _ jobs: Jobs) async throws {
     let files = "/v1/jobs/\(jobs.succeeded)/artifacts"
     try await witness.send("GET", files, expecting: 200)
@@ -89,6 +143,16 @@ import Testing
     try await witness.send("GET", "\(files)/config.json", expecting: 410)
     try await witness.send("GET", "/v1/jobs/\(jobs.succeeded)", expecting: 200)
     try await witness.send("GET", "/v1/jobs/\(jobs.succeeded)/events", expecting: 200)
+  }
+
+  /// Nobody listens at the webhook's port.
+  private static func announce(_ witness: AnswerWitness) async throws {
+    let secret = "whsec_" + Data(count: 32).base64EncodedString()
+    let body =
+      #"{"model":"quick","quantization":{"method":"rtn"},"webhook":{"url":"http://127.0.0.1:9/","secret":"\#(secret)"}}"#
+    let answer = try await witness.send("POST", "/v1/jobs", ["Content-Type": "application/json"], body: body, expecting: 202)
+    let job = try await witness.server.ended(answer.decode(Job.self).id)
+    try await witness.send("GET", "/v1/jobs/\(job.id)/webhook", expecting: 200)
   }
 
   private static func change(_ witness: AnswerWitness, _ jobs: Jobs) async throws {

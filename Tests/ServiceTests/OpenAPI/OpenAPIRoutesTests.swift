@@ -28,11 +28,12 @@ import Testing
       }
       // Each GET has its HEAD.
       let heads = server.endpoints.filter { $0.hasPrefix("GET ") }.map { "HEAD " + $0.dropFirst(4) }
-      #expect(Set(described).subtracting(heads) == Set(server.endpoints))
+      let endpoints = server.endpoints.map { $0.replacing("**", with: ":path") }
+      #expect(Set(described).subtracting(heads.map { $0.replacing("**", with: ":path") }) == Set(endpoints))
       for (operation, endpoint) in zip(document.operations, described) {
         let inPath = Set(endpoint.split(separator: "/").filter { $0.hasPrefix(":") }.map { String($0.dropFirst()) })
         #expect(Set(operation.parameters(in: "path").compactMap { $0["name"]?.stringValue }) == inPath, "\(endpoint)")
-        guard let names = server.queryParameters[endpoint] ?? nil else { continue }
+        guard let names = server.queryParameters[endpoint.replacing(/files\/:path$/, with: "files/**")] ?? nil else { continue }
         #expect(Set(operation.parameters(in: "query").compactMap { $0["name"]?.stringValue }) == names, "\(endpoint)")
       }
     }
@@ -73,7 +74,7 @@ import Testing
     try await TestServer.run { server in
       let document = try await APIDocument(server)
       let id = try await server.succeededJob().id
-      for operation in document.operations where operation.method == "GET" {
+      for operation in document.operations where operation.method == "GET" && operation.path.hasPrefix("/v1/") {
         let path = operation.path.replacing("{id}", with: id.text).replacing("{name}", with: FakeEngine.layers[0].name)
         for parameter in operation.parameters(in: "query") {
           let (name, schema) = (try #require(parameter["name"]?.stringValue), try #require(parameter["schema"]))

@@ -1,3 +1,4 @@
+import Foundation
 import StrictJSON
 
 /// Values for the fields of a request's schema, right ones and wrong ones.
@@ -34,6 +35,8 @@ enum RequestSamples {
     switch field.path.last {
     case "dynamic": values += rules
     case "escalate_samples": values += lists
+    case "model": values += models
+    case "webhook": values += webhooks
     default: break
     }
     return values
@@ -47,6 +50,29 @@ enum RequestSamples {
     .string(String(repeating: "m", count: 97)), [], [0],
     [1], ["m"], [.null], [:], ["dataset": "d"], ["dataset": .null], ["bits": 4], ["unknown": 1], ["method": "rtn"], ["start": "fixed"],
   ]
+
+  private static let models: [JSONValue] = [
+    ["hub": "a/b"], ["hub": "a/b", "revision": "main"], ["hub": "a/b", "revision": .null], ["hub": "a/b", "revision": "refs/pr/1"],
+    ["hub": "a/b", "commit": .string(String(repeating: "a", count: 40))],
+    ["hub": "a/b", "commit": .string(String(repeating: "A", count: 40))],
+    ["hub": "a/b", "commit": .null], ["hub": .null], ["hub": 1], ["hub": "a"], ["hub": "a/b/c"], ["hub": "../b"], ["hub": "a/.."],
+    ["hub": "./b"],
+    ["hub": "a/..."], ["hub": "/b"], ["hub": "a/"], ["hub": "a b/c"], ["hub": .string("a/" + String(repeating: "b", count: 97))],
+    ["hub": "a/b", "revision": ""], ["hub": "a/b", "revision": "-x"], ["hub": "a/b", "revision": "a..b"], ["hub": "a/b", "revision": ".a"],
+    ["hub": "a/b", "revision": "a/.b"], ["hub": "a/b", "revision": "a//b"], ["hub": "a/b", "revision": "a/"],
+    ["hub": "a/b", "revision": 1],
+    ["hub": "a/b", "revision": .string(String(repeating: "a", count: 97))], ["hub": "a/b", "unknown": 1], ["revision": "main"],
+  ]
+
+  private static let webhooks: [JSONValue] = [
+    ["url": "https://example.com/x", "secret": secret(32)], ["url": "HTTP://[::1]:8080", "secret": secret(24)],
+    ["url": "https://example.com", "secret": secret(64)], ["url": "https://example.com", "secret": secret(12)],
+    ["url": "https://example.com", "secret": "whsec_"], ["url": "https://example.com", "secret": .null], ["url": "https://example.com"],
+    ["url": "ftp://example.com", "secret": secret(32)], ["url": "https://exa mple.com", "secret": secret(32)],
+    ["url": .null, "secret": secret(32)], ["secret": secret(32)], ["url": "https://example.com", "secret": secret(32), "unknown": 1],
+  ]
+
+  private static func secret(_ bytes: Int) -> JSONValue { .string("whsec_" + Data(repeating: 7, count: bytes).base64EncodedString()) }
 
   private static let lists: [JSONValue] = [
     [256, 512], [512, 256], [1, 1], [1, 1.0], [1.5], [1, .null], [0, 1], [1_048_576], [1_048_577],

@@ -18,7 +18,28 @@ import Testing
 
   private static let request = JobRequest(
     model: "m", quantization: .init(dynamic: [rule]), moe: .init(), calibration: .init(dataset: "d", samples: 1, sequenceLength: 2),
-    evaluation: .init(dataset: "d", samples: 1, sequenceLength: 2))
+    evaluation: .init(dataset: "d", samples: 1, sequenceLength: 2),
+    webhook: (try? WebhookURL("https://example.com/x")).map { WebhookRequest(url: $0, secret: nil) })
+
+  private static let hub = HubReference(hub: "a/b", revision: "main", commit: String(repeating: "a", count: 40))
+
+  private static let upload = UploadProgress(received: 1, size: 2, sha256: String(repeating: "0", count: 64), at: Date())
+
+  private static let modelFile = StoredFile(
+    path: "f", size: 1, sha256: String(repeating: "0", count: 64), uploadedAt: Date(), upload: upload)
+
+  private static let dataset = StoredDataset(
+    name: "d", source: .uploaded, size: 1, sha256: String(repeating: "0", count: 64), rows: 1, uploadedAt: Date(), upload: upload)
+
+  private static let webhook = (try? WebhookURL("https://example.com/x")).map { url in
+    WebhookRecord(
+      url: url,
+      deliveries: [
+        WebhookDelivery(
+          id: "i", event: "job.failed", state: .pending, createdAt: Date(), nextAttemptAt: Date(),
+          attempts: [.init(at: Date(), seconds: 1, status: 500, error: "e")])
+      ])
+  }
 
   private static let manifest = ArtifactManifest(
     repo: "jobs/x", revision: String(repeating: "a", count: 40),
@@ -30,7 +51,7 @@ import Testing
     var job = Job(
       id: JobID(), request: request, createdAt: Date(), warnings: ["w"], estimate: .init(memoryBytes: 1, diskBytes: 1, artifactBytes: 1))
     (job.stage, job.startedAt, job.finishedAt) = (.quantizing, Date(), Date())
-    job.progress = .init(layer: "l", done: 0, total: 1, fraction: 0.5, etaSeconds: 1)
+    job.progress = .init(layer: "l", done: 0, total: 1, fraction: 0.5, etaSeconds: 1, bytesDone: 1, bytesTotal: 2)
     job.interruptions = [interruption]
     (job.result, job.damagedFiles) = (manifest, ["f"])
     job.report = .init(
@@ -54,7 +75,8 @@ import Testing
   private static let samples: [(schema: String, value: any Codable & Sendable)] = [
     ("Attempt", attempt), ("Layer", layer), ("DynamicRule", rule), ("JobRequest", request), ("Manifest", manifest),
     ("File", manifest.files[0]), ("Interruption", interruption), ("Job", job), ("Problem", problem),
-    ("ServerStatus", server),
+    ("ServerStatus", server), ("HubReference", hub), ("UploadProgress", upload), ("ModelFile", modelFile), ("Dataset", dataset),
+    ("Model", StoredModel(name: "m", source: .uploaded, files: [modelFile], listsFiles: true)), ("Webhook", webhook),
   ]
 
   @Test func schemasHaveTheMembersOfTheTypes() async throws {
@@ -76,7 +98,8 @@ import Testing
       let schema = try document.schema("Event")
       let (layer, attempt) = (try Self.json(Self.layer), try Self.json(Self.attempt))
       let data: [JobEvent.Kind: JSONValue] = [
-        .status: ["status": "queued"], .stage: ["stage": "preparing"], .layer: layer, .attempt: attempt, .warning: ["message": "w"],
+        .status: ["status": "queued"], .stage: ["stage": "preparing"], .download: ["file": "f", "bytes": 1], .layer: layer,
+        .attempt: attempt, .warning: ["message": "w"],
         .interruption: try Self.json(Self.interruption), .damage: ["files": ["f"]],
       ]
       for kind in JobEvent.Kind.allCases {
@@ -110,6 +133,8 @@ import Testing
       let required = Set(schema["required"]?.arrayValue?.compactMap(\.stringValue) ?? [])
       for child in mirror.children {
         let name = snakeCase(child.label ?? "")
+        // No answer has it.
+        if name == "secret" { continue }
         // Each answer has it.
         let isOptional = Mirror(reflecting: child.value).displayStyle == .optional && (place, name) != ("Problem", "instance")
         #expect(members.contains(name), "\(place)/\(name) is not in the schema")
