@@ -15,7 +15,7 @@ import Testing
   @Test(arguments: [
     "", "/", "/config.json", "config.json/", "a//b", ".", "..", "../x", "a/..", "a/../b", "a/./b", ".hidden", "a/.hidden", ".git/config",
     "a/b/c/d/e/f/g/h/i", "a b", "a\\b", "a:b", "a\u{0}b", "a\nb", "ä", "a%2Fb", "a*", "~", "a/~/b", "\u{202E}x", "x\u{301}", "🐟",
-    String(repeating: "x", count: 97), String(repeating: "a/", count: 100_000),
+    String(repeating: "x", count: 97), String(repeating: "a/", count: 1000),
   ])
   func anotherIsRefused(text: String) {
     let problem = #expect(throws: Problem.self) { try ModelFilePath(text) }

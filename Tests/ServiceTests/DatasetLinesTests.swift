@@ -27,15 +27,23 @@ import Testing
     ("{\"text\": \"a\", \"input_ids\": [1]}", "line 1: it has both"), ("{\"messages\": []}", "line 1: it has messages"),
     ("{\"text\": \"a\", \"text\": \"b\"}", "line 1: "), ("\u{FEFF}{\"text\": \"a\"}", "line 1: "), ("{\"text\": \"\u{0}\"}", "line 1: "),
     ("not json", "line 1: "), ("", "it has no rows"), ("\n\n  \n", "it has no rows"),
-    ("{\"text\": \"" + String(repeating: "x", count: DatasetLines.lineLimit) + "\"}", "line 1: it is longer than"),
-    ("{\"input_ids\": [" + String(repeating: "0,", count: DatasetLines.valueLimit) + "0]}", "line 1: "),
-    (String(repeating: "[", count: 100_000), "line 1: "),
   ])
   func theFirstBadLineIsNamed(text: String, message: String) {
     for part in [3, 1 << 16] {
       let problem = #expect(throws: Problem.self) { try rows(text.utf8, part: part) }
       #expect(problem?.status == 422)
       #expect(problem?.code == .invalidDataset)
+      #expect(problem?.detail.hasPrefix(message) == true, "\(problem?.detail.prefix(200) ?? "")")
+    }
+  }
+
+  @Test func largeLinesAreRefused() {
+    for (text, message) in [
+      ("{\"text\": \"" + String(repeating: "x", count: DatasetLines.lineLimit) + "\"}", "line 1: it is longer than"),
+      ("{\"input_ids\": [" + String(repeating: "0,", count: DatasetLines.valueLimit) + "0]}", "line 1: "),
+      (String(repeating: "[", count: 100_000), "line 1: "),
+    ] {
+      let problem = #expect(throws: Problem.self) { try rows(text.utf8, part: 1 << 16) }
       #expect(problem?.detail.hasPrefix(message) == true, "\(problem?.detail.prefix(200) ?? "")")
     }
   }
