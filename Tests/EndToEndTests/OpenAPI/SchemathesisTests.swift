@@ -33,12 +33,13 @@ import gptqctl
       let more = ProcessInfo.processInfo.environment["GPTQD_SCHEMATHESIS"]?.split(separator: " ").map(String.init) ?? ["--max-examples=5"]
       let result = try await Program.run(
         [
-          python.program("schemathesis"), "--config-file", "schemathesis.toml", "run", server.client.base.absoluteString + "/openapi.json",
+          python.program("schemathesis"), "--config-file", Self.folder.appending(component: "schemathesis.toml").path, "run",
+          server.client.base.absoluteString + "/openapi.json",
           "--header", "Authorization: Bearer \(token.text)", "--no-color", "--seed", "1",
         ] + more,
         environment: [
           "GPTQD_KNOWN": known, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": Self.folder.path, "PYTHONDONTWRITEBYTECODE": "1",
-        ], in: Self.folder, limit: more.contains("--max-examples=5") ? 240 : 7200)
+        ], in: server.folder, limit: more.contains("--max-examples=5") ? 240 : 7200)
       #expect(result.status == 0, "\(result.output)\(result.errors)")
       // Each operation was tried, also those for which a job is needed.
       #expect(result.output.contains("Test cases:"), "\(result.output)")
