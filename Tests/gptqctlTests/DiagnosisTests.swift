@@ -105,7 +105,7 @@ import gptqctl
     },
     Fault(name: "version", detail: "the server is 9.1.0, this client 0.1.0") { $0.description = .json(#"{"info":{"version":"9.1.0"}}"#) },
     Fault(name: "version", detail: "no /openapi.json") { $0.description = .json("{}", status: 404) },
-    Fault(name: "clock", detail: "1 h 0 min ahead of") { $0.date = HTTPDates.text(Date() + 3600) },
+    Fault(name: "clock", detail: "1 h 0 min ahead of") { $0.date = HTTPDates.text(Date() + 3640) },
     Fault(name: "clock", detail: "behind") { $0.date = HTTPDates.text(Date() - 86_400) },
     Fault(name: "readiness", detail: "stopping") { $0.readiness = .json("{}", status: 503) },
     Fault(name: "token", detail: "none is set") { $0.refusal = refusal(.unauthorized, 401) },

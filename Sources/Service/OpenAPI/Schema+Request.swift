@@ -90,6 +90,7 @@ extension Schema {
   .with(
     "not",
     members(["desc_act": Schema(["const": true]), "act_group_aware": Schema(["const": true])], required: ["desc_act", "act_group_aware"])
+      .with("type", "object")
       .json)
 
   private static let damping = object([

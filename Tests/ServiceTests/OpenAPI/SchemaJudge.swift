@@ -1,3 +1,4 @@
+import Foundation
 import StrictJSON
 
 /// Says what of a value isn't as a JSON Schema has it (draft 2020-12; the keywords that the document uses, others are complained of).
@@ -131,7 +132,13 @@ struct SchemaJudge {
   private static func order(whole: Int64, hasPart: Bool, _ other: Int64) -> Int { whole < other ? -1 : whole > other || hasPart ? 1 : 0 }
 
   private static func matches(_ text: String, _ pattern: String) -> Bool {
-    guard let regex = try? Regex(pattern).matchingSemantics(.unicodeScalar).asciiOnlyDigits() else { return false }
-    return text.firstMatch(of: regex) != nil
+    lock.withLock {
+      if expressions[pattern] == nil { expressions[pattern] = try? Regex(pattern).matchingSemantics(.unicodeScalar).asciiOnlyDigits() }
+      return expressions[pattern].map { text.firstMatch(of: $0) != nil } ?? false
+    }
   }
+
+  /// Making one takes much longer than using it.
+  nonisolated(unsafe) private static var expressions: [String: Regex<AnyRegexOutput>] = [:]  // reason: under the lock
+  private static let lock = NSLock()
 }
