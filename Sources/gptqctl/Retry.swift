@@ -20,7 +20,7 @@ package struct Retry: AsyncParsableCommand {
     let id = try await client.resolve(job)
     let answer = try await client.send("POST", "/v1/jobs/\(id)/retry", body: body)
     let status = try APICoding.decode(Job.self, from: answer.body).status
-    server.json ? Terminal.printJSON(answer.body) : print("\(id) \(status.rawValue)")
+    server.json ? Terminal.printJSON(answer.body) : Terminal.show("\(id) \(status.rawValue)\n")
     if watch { try await JobWatcher(client: client, id: id, json: server.json).run() }
   }
 

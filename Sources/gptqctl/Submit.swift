@@ -41,7 +41,7 @@ package struct Submit: AsyncParsableCommand {
     if server.json {
       Terminal.printJSON(answer.body)
     } else {
-      print(job.id)
+      Terminal.show("\(job.id)\n")
       for warning in job.warnings { Terminal.note("warning: \(warning)") }
     }
     if watch { try await JobWatcher(client: client, id: job.id, json: server.json).run() }

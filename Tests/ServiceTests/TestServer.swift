@@ -55,7 +55,8 @@ struct TestServer: Sendable {
       }
       guard let url, let port = url.split(separator: ":").last.flatMap({ Int($0) }) else { return try await running.value }
       let server = TestServer(
-        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, queryParameters: daemon.queryParameters, stop: { trigger.triggerGracefulShutdown() },
+        port: port, folder: folder, engine: engine, endpoints: daemon.endpoints, queryParameters: daemon.queryParameters,
+        stop: { trigger.triggerGracefulShutdown() },
         stopped: { try await running.value })
       try await body(server)
       for _ in 0..<8 { engine.release() }

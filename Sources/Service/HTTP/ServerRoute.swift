@@ -17,8 +17,9 @@ struct ServerRoute {
   @Sendable private func show(_ request: Request, _ context: APIContext) async throws -> Response {
     let url = folder.url
     let (disk, memory) = try await files.run { (FileManager.freeBytes(in: url), Self.availableMemory()) }
+    let access = context.token.map { ServerStatus.Access(name: $0.name, mayWrite: $0.scope == .write) }
     let status = ServerStatus(
-      version: Daemon.version, time: Date(), draining: drain.isDraining, access: context.token.map { .init(name: $0.name, mayWrite: $0.scope == .write) },
+      version: Daemon.version, time: Date(), draining: drain.isDraining, access: access,
       jobs: .init(try await repository.counts()), limits: limits, freeDiskBytes: disk, availableMemoryBytes: memory)
     return try .json(status)
   }
