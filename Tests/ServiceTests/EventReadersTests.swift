@@ -23,7 +23,7 @@ import Testing
       let events = try await server.send("GET", "/v1/jobs/\(id)/events").decode(APIList<JobEvent>.self).data
       var complete = 0
       for connection in connections {
-        let text = String(decoding: connection.exchange(Data()), as: UTF8.self).replacing("\r\n", with: "\n")
+        let text = String(decoding: try await connection.receiveAll(), as: UTF8.self).replacing("\r\n", with: "\n")
         let ids = text.split(separator: "\n").filter { $0.hasPrefix("id: ") }.compactMap { Int($0.dropFirst(4)) }
         if ids == events.map(\.sequence), text.contains(#""reason":"ended""#), text.hasSuffix("\n0\n\n") { complete += 1 }
       }

@@ -21,11 +21,12 @@ import Testing
   }
 
   private static func compare(_ json: JSONValue, _ judge: SchemaJudge, _ schema: JSONValue, isRetry: Bool) {
-    let complaints = judge.complaints(json, schema)
     let refusal = refusal(json, isRetry: isRetry)
+    guard judge.accepts(json, schema) != (refusal == nil) else { return }
+    let complaints = judge.complaints(json, schema)
     let isUnsayable = refusal?.allSatisfy { error in unsayable.contains { error.detail.contains($0) } } ?? false
     #expect(
-      complaints.isEmpty == (refusal == nil) || complaints.isEmpty && isUnsayable,
+      complaints.isEmpty && isUnsayable,
       "\(json.serialized().prefix(400)): parser: \(refusal?.map { "\($0.pointer) \($0.detail)" } ?? []), schema: \(complaints)")
   }
 
@@ -57,7 +58,7 @@ import Testing
       let fields = RequestSamples.fields(of: schema).filter { $0.path.last != "unknown" }
       var generator = SeededGenerator(state: 5)
       var accepted = 0
-      for _ in 0..<4000 {
+      for _ in 0..<1000 {
         await Task.yield()
         var json = Self.submissions.randomElement(using: &generator) ?? [:]
         for field in fields.shuffled(using: &generator).prefix(Int.random(in: 1...8, using: &generator)) {
@@ -70,7 +71,7 @@ import Testing
         Self.compare(json, document.judge, schema, isRetry: false)
         if Self.refusal(json, isRetry: false) == nil { accepted += 1 }
       }
-      #expect((400...3600).contains(accepted), "\(accepted) of 4000 were accepted")
+      #expect((100...900).contains(accepted), "\(accepted) of 1000 were accepted")
     }
   }
 

@@ -5,6 +5,10 @@ import StrictJSON
 struct SchemaJudge {
   /// In which references are looked up.
   let document: JSONValue
+  /// Only whether there are complaints is asked for.
+  private var isBrief = false
+
+  init(document: JSONValue) { self.document = document }
 
   /// Places and what is wrong there; empty: the value is valid.
   func complaints(_ value: JSONValue, _ schema: JSONValue, at place: String = "") -> [String] {
@@ -15,7 +19,11 @@ struct SchemaJudge {
     }
   }
 
-  func accepts(_ value: JSONValue, _ schema: JSONValue) -> Bool { complaints(value, schema).isEmpty }
+  func accepts(_ value: JSONValue, _ schema: JSONValue) -> Bool {
+    var judge = self
+    judge.isBrief = true
+    return judge.complaints(value, schema).isEmpty
+  }
 
   /// What a reference such as "#/components/schemas/Job" stands for.
   func resolve(_ reference: String) -> JSONValue? {
@@ -26,7 +34,7 @@ struct SchemaJudge {
     _ value: JSONValue, _ keyword: String, _ argument: JSONValue, _ siblings: JSONObject, _ place: String
   ) -> [String] {
     func complaint(_ isRight: Bool) -> [String] {
-      isRight ? [] : ["\(place) is \(value.serialized().prefix(80)): \(keyword) \(argument.serialized().prefix(200))"]
+      isRight ? [] : isBrief ? [place] : ["\(place) is \(value.serialized().prefix(80)): \(keyword) \(argument.serialized().prefix(200))"]
     }
     func schemas() -> [JSONValue] { argument.arrayValue ?? [] }
     switch keyword {
