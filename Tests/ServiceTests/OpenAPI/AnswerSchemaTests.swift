@@ -81,7 +81,7 @@ import Testing
   }
 
   private static func upload(_ witness: AnswerWitness) async throws {
-    for (path, whole) in [("/v1/models/mine/files/a/config.json", "{}"), ("/v1/datasets/mine", "{\"text\": \"a\"}\n")] {
+    for (path, whole) in [("/v1/models/mine/files/a/config.json", "{ }\n"), ("/v1/datasets/mine", "{\"text\": \"a\"}\n")] {
       let part = ["Content-Range": "bytes 0-0/\(whole.utf8.count)"]
       try await witness.send("PUT", path, part, body: String(whole.prefix(1)), expecting: 202)
       try await witness.send("GET", path, expecting: 200)
@@ -147,6 +147,8 @@ import Testing
 
   /// Nobody listens at the webhook's port.
   private static func announce(_ witness: AnswerWitness) async throws {
+    let waiting = try await witness.server.send("GET", "/v1/jobs?status=queued").decode(APIList<Job>.self).data
+    for job in waiting { try await witness.send("POST", "/v1/jobs/\(job.id)/cancel", expecting: 200) }
     let secret = "whsec_" + Data(count: 32).base64EncodedString()
     let body =
       #"{"model":"quick","quantization":{"method":"rtn"},"webhook":{"url":"http://127.0.0.1:9/","secret":"\#(secret)"}}"#
