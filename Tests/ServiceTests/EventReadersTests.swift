@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test func aReaderThatStopsIsCutOffAndHoldsNothing() async throws {
-    try await TestServer.run(configure: { $0.limits.downloadWindow = .milliseconds(500) }) { server in
+    try await TestServer.run(configure: { $0.limits.downloadWindow = .seconds(4) }) { server in
       let id = try await server.submit("held").id
       _ = await server.engine.nextStart()
       let stopped = try await EventStream(server, id, receiveBuffer: 4096)

@@ -116,16 +116,20 @@ extension Operation.Body {
 }
 
 extension Operation.Parameter {
-  fileprivate static let resourceName = path("name", .text, "Letters, digits, dots, dashes and underscores.")
-  fileprivate static let modelPath = path("path", "Up to 8 names with slashes between.")
+  fileprivate static let resourceName = path(
+    "name", .text(pattern: "^(?!\\.)[A-Za-z0-9._-]{1,96}$"), "Letters, digits, dots, dashes and underscores.")
+  fileprivate static let modelPath = path(
+    "path", .text(pattern: #"^(?!\.)[A-Za-z0-9._-]{1,96}(/(?!\.)[A-Za-z0-9._-]{1,96}){0,7}$"#), "Up to 8 names with slashes between.")
   fileprivate static let afterName = query("after", "The `last_id` of the part before.")
 }
 
 extension [Operation.Parameter] {
+  private static let digest = "^sha-256=:[A-Za-z0-9+/]{43}=:$"
+
   fileprivate static let ofUploads: [Operation.Parameter] = [
-    .header("Content-Range", "`bytes FIRST-LAST/SIZE` of a part."),
-    .header("Repr-Digest", "Of the whole file (RFC 9530): `sha-256=:BASE64:`."),
-    .header("Content-Digest", "Of this body (RFC 9530): `sha-256=:BASE64:`."),
+    .header("Content-Range", .text(pattern: "^bytes [0-9]+-[0-9]+/[0-9]+$"), "`bytes FIRST-LAST/SIZE` of a part."),
+    .header("Repr-Digest", .text(pattern: digest), "Of the whole file (RFC 9530)."),
+    .header("Content-Digest", .text(pattern: digest), "Of this body (RFC 9530)."),
   ]
 }
 

@@ -5,7 +5,7 @@ import Testing
 import gptqctl
 
 /// Who may look, and with what: tokens, keyboard, screen reader, themes.
-extension DashboardTests {
+extension ProgramTests.DashboardTests {
   @Test("Without a token and with a wrong one there is the token's form and nothing else; the right one leads on")
   func tokens() async throws {
     let site = try site()

@@ -6,7 +6,7 @@ import Testing
 import gptqctl
 
 /// Many jobs, many layers, hostile names, broken streams.
-extension DashboardTests {
+extension ProgramTests.DashboardTests {
   @Test("The list is filtered, goes on page by page, and follows what happens")
   func list() async throws {
     try await EngineServer.run { server in
