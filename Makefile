@@ -5,7 +5,8 @@ SWIFT ?= swift
 BENCH ?=
 # The same for everything, so that nothing is built twice; swift test would make everything testable, which is another build.
 FLAGS := -c release
-TEST_FLAGS := $(FLAGS) --disable-testable-imports
+# Daemons of hundreds of tests at once would make each other late.
+TEST_FLAGS := $(FLAGS) --disable-testable-imports --experimental-maximum-parallelization-width 16
 PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl
 # What only tests need; those that need what can't be installed say so and are skipped.
 TEST_PACKAGES := strace sqlite3 python3 python3-venv chromium
