@@ -80,6 +80,11 @@ install: build
 	      install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/$${file#*:} || exit 1; \
 	  done; \
 	done
+	$(SWIFT) build $(FLAGS) --product generate-manual
+	@for program in gptqd gptqctl; do \
+	  mkdir -p .build/man && .build/release/generate-manual .build/release/$$program --multi-page --output-directory .build/man || exit 1; \
+	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 .build/man/*.1
 
 clean:
 	$(SWIFT) package clean
