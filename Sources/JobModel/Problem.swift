@@ -49,7 +49,6 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     case requestTimeout = "request_timeout"
     case expectationFailed = "expectation_failed"
     case headerTooLarge = "header_too_large"
-    case notImplemented = "not_implemented"
     case memoryLimit = "memory_limit"
     case insufficientStorage = "insufficient_storage"
     case unavailable
