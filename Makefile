@@ -11,17 +11,21 @@ PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-confi
 # What only tests need; those that need what can't be installed say so and are skipped.
 TEST_PACKAGES := strace sqlite3 python3 python3-venv chromium
 
+# A Slurm of two nodes on this machine, for make test-slurm; nothing of them is started but by the tests.
+SLURM_PACKAGES := slurm-wlm munge
+
 # Stops every target with one line where Swift is missing or too old.
 complaint := $(shell .ci/require-swift "$(SWIFT)")
 ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps test-deps build demo test torture sanitize format lint bench bench-peers install clean
+.PHONY: help deps test-deps build demo test test-slurm torture sanitize format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
 	@echo "make test     run the tests"
+	@echo "make test-slurm  jobs on a Slurm that is started for it and whose parts are killed; as root"
 	@echo "make torture  500 kills, every power cut, full disks, an hour of fuzzing; GPTQD_TORTURE_SEED= repeats a run"
 	@echo "make sanitize the unit tests with AddressSanitizer and ThreadSanitizer, two builds of their own"
 	@echo "make build    build gptqd and gptqctl into .build/release"
@@ -46,6 +50,12 @@ demo: build
 
 test: test-deps
 	$(SWIFT) test $(TEST_FLAGS)
+
+# As root: Slurm's daemons start jobs as their users. They listen on the loopback interface, and end with the tests.
+test-slurm: deps
+	@.ci/install-packages $(SLURM_PACKAGES)
+	$(SWIFT) build $(FLAGS)
+	GPTQD_SLURM=1 $(SWIFT) test $(TEST_FLAGS) --filter SlurmTests
 
 torture: deps
 	GPTQD_TORTURE=1 $(SWIFT) test $(TEST_FLAGS) --filter TortureTests

@@ -56,9 +56,10 @@ let package = Package(
       dependencies: [
         "JobModel", "StrictJSON", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      resources: ["0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads", "0006_webhooks", "0008_metrics"].map {
-        .embedInCode("Migrations/\($0).sql")
-      },
+      resources: [
+        "0001_jobs", "0002_recovery", "0003_modules", "0004_interruptions", "0005_uploads", "0006_webhooks", "0008_metrics",
+        "0009_submissions",
+      ].map { .embedInCode("Migrations/\($0).sql") },
       swiftSettings: safe),
     .target(
       name: "JobRunner",
@@ -67,11 +68,16 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: safe),
+    .target(
+      name: "Cluster",
+      dependencies: [
+        "Checkpoint", "JobModel", "JobStore", "JobRunner", .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: safe),
     .target(name: "Dashboard", resources: [.embedInCode("Files")], swiftSettings: safe),
     .target(
       name: "Service",
       dependencies: [
-        "CCurl", "Dashboard", "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint",
+        "CCurl", "Cluster", "Dashboard", "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint",
         "LinearAlgebra", "StrictJSON",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -118,6 +124,13 @@ let package = Package(
       name: "JobRunnerTests",
       dependencies: [
         "JobRunner", "JobStore", "JobModel", .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+      ]),
+    .testTarget(
+      name: "ClusterTests",
+      dependencies: [
+        "Cluster", "JobRunner", "JobStore", "JobModel", .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ]),

@@ -87,7 +87,7 @@ extension CheckpointError {
   }
 
   /// The same for a system call that has set `errno`.
-  static func writing(_ file: URL) -> CheckpointError {
+  package static func writing(_ file: URL) -> CheckpointError {
     let code = errno
     return writing(file, POSIXErrorCode(rawValue: code))
       ?? .cannotWrite(file: file.lastPathComponent, reason: String(cString: strerror(code)))

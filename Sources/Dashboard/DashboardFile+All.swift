@@ -47,6 +47,7 @@ extension DashboardFile {
     .init(name: "request-values.js", bytes: PackageResources.request_values_js),
     .init(name: "router.js", bytes: PackageResources.router_js),
     .init(name: "session.js", bytes: PackageResources.session_js),
+    .init(name: "slurm.js", bytes: PackageResources.slurm_js),
     .init(name: "submit-page.js", bytes: PackageResources.submit_page_js),
     .init(name: "tables.css", bytes: PackageResources.tables_css),
     .init(name: "theme.js", bytes: PackageResources.theme_js),

@@ -17,10 +17,12 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   /// What the job will need, by the plan made when it was submitted.
   public var estimate: Estimate?
   public var progress: Progress?
+  /// Where the job is in Slurm's hands, or was last; nil: it never was.
+  public var slurm: SlurmPlacement?
   /// A layer of the result is worse than the request asked for; `warnings` name it.
   public var degraded: Bool
   public var warnings: [String]
-  /// How the daemon ended while the job ran, since it was submitted or retried.
+  /// How the daemon, or an attempt on a cluster, ended while the job ran, since it was submitted or retried.
   public var interruptions: [Interruption]
   public var result: ArtifactManifest?
   /// Files of `result` whose bytes are no longer those that were published; they aren't served.
@@ -29,6 +31,8 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   public var error: Failure?
 
   public enum Stage: String, Codable, Sendable, CaseIterable {
+    /// Until the cluster has room for it.
+    case waiting
     /// Getting the model from the Hub.
     case downloading
     /// Reading the model and tokenizing the data.
@@ -55,7 +59,7 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     }
   }
 
-  /// The daemon ended without having stopped the job: a crash, a kill, a power cut.
+  /// The daemon, or an attempt on a cluster, ended without having stopped the job: a crash, a kill, a power cut, a lost node.
   public struct Interruption: Codable, Sendable, Hashable {
     /// When a daemon found the job in that state.
     public var foundAt: Date
@@ -64,12 +68,15 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
     public var layersDone: Int
     /// The one that wasn't; nil where all were.
     public var layer: String?
+    /// What is known of an attempt's end; nil: the daemon ended.
+    public var reason: String?
 
-    public init(foundAt: Date, stage: Stage?, layersDone: Int, layer: String?) {
+    public init(foundAt: Date, stage: Stage?, layersDone: Int, layer: String?, reason: String? = nil) {
       self.foundAt = foundAt
       self.stage = stage
       self.layersDone = layersDone
       self.layer = layer
+      self.reason = reason
     }
 
     /// As many at the same place end a job: it would bring the daemon down for ever.
@@ -88,6 +95,14 @@ public struct Job: Codable, Sendable, Hashable, Identifiable {
   public var interruptionFailure: Failure? {
     guard let last = interruptions.last, endsAtSamePlace >= Interruption.limit else { return nil }
     let place = "\(last.stage?.rawValue ?? "waiting"), with \(last.layersDone) layers done" + (last.layer.map { ", next \($0)" } ?? "")
+    if let reason = last.reason {
+      return Failure(
+        code: "attempts_lost", layer: last.layer,
+        detail: "\(Interruption.limit) attempts ended while this job was at the same place: \(place); the last one: \(reason)",
+        tried: "to go on from the last finished block after each",
+        advice: "A block that takes longer than the partition lets a job run needs more time (slurm.time) or cpus; one that was killed for "
+          + "lack of memory needs more (slurm.memory). Then retry the job: gptqctl retry \(id) --slurm-time … --slurm-memory ….")
+    }
     return Failure(
       code: "daemon_interrupted", layer: last.layer,
       detail: "the daemon ended \(Interruption.limit) times while this job was at the same place: \(place)",

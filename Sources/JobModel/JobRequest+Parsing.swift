@@ -22,13 +22,18 @@ extension JobRequest {
     let evaluation = reader.nested("evaluation") { EvaluationRequest(reading: &$0) } ?? nil
     let webhook = reader.webhook()
     let priority = reader.int("priority", in: -1000...1000) ?? 0
+    let slurm = reader.slurm()
+    let nodes = reader.nodes()
+    if let nodes, nodes > 1, kind == .layers { reader.report("nodes", Self.noNodesForLayers) }
     if isKindKnown { Self.checkData(of: kind, quantization.method, &reader) }
     let errors = reader.finished()
     guard errors.isEmpty, let model else { throw Problem.invalidRequest(errors) }
     self.init(
       kind: kind, model: model, quantization: quantization, damping: damping, recovery: recovery, moe: moe,
-      calibration: calibration, evaluation: evaluation, webhook: webhook, priority: priority)
+      calibration: calibration, evaluation: evaluation, webhook: webhook, priority: priority, slurm: slurm, nodes: nodes)
   }
+
+  static let noNodesForLayers = "must be 1 with kind \"layers\": single layers have no calibration sequences to share; leave it out"
 
   private static func checkData(of kind: Kind, _ method: QuantizationRequest.Method, _ reader: inout RequestReader) {
     switch kind {

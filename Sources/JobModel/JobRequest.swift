@@ -22,11 +22,15 @@ public struct JobRequest: Codable, Sendable, Hashable {
   public var webhook: WebhookRequest?
   /// Higher runs first; equal priorities run in the order of submission.
   public var priority: Int
+  /// What it needs of a cluster; nil: the server's defaults.
+  public var slurm: SlurmRequest?
+  /// Nodes that compute it together; nil: one.
+  public var nodes: Int?
 
   public init(
     kind: Kind = .model, model: ModelReference, quantization: QuantizationRequest = .init(), damping: DampingRequest = .init(),
     recovery: RecoveryRequest = .init(), moe: MixtureRequest? = nil, calibration: CalibrationRequest? = nil,
-    evaluation: EvaluationRequest? = nil, webhook: WebhookRequest? = nil, priority: Int = 0
+    evaluation: EvaluationRequest? = nil, webhook: WebhookRequest? = nil, priority: Int = 0, slurm: SlurmRequest? = nil, nodes: Int? = nil
   ) {
     self.kind = kind
     self.model = model
@@ -38,6 +42,8 @@ public struct JobRequest: Codable, Sendable, Hashable {
     self.evaluation = evaluation
     self.webhook = webhook
     self.priority = priority
+    self.slurm = slurm
+    self.nodes = nodes
   }
 }
 

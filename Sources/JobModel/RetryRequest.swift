@@ -12,16 +12,21 @@ public struct RetryRequest: Sendable, Hashable {
   public var onExhausted: RecoveryRequest.Exhausted?
   /// `moe.starved`.
   public var starved: MixtureRequest.Starved?
+  /// What is given of `slurm`.
+  public var slurm: SlurmRequest?
+  public var nodes: Int?
 
   public init(
     dampPercent: Double? = nil, dampingStart: DampingRequest.Start? = nil, escalateSamples: [Int]? = nil,
-    onExhausted: RecoveryRequest.Exhausted? = nil, starved: MixtureRequest.Starved? = nil
+    onExhausted: RecoveryRequest.Exhausted? = nil, starved: MixtureRequest.Starved? = nil, slurm: SlurmRequest? = nil, nodes: Int? = nil
   ) {
     self.dampPercent = dampPercent
     self.dampingStart = dampingStart
     self.escalateSamples = escalateSamples
     self.onExhausted = onExhausted
     self.starved = starved
+    self.slurm = slurm
+    self.nodes = nodes
   }
 
   /// Reads a request from outside.
@@ -37,6 +42,8 @@ public struct RetryRequest: Sendable, Hashable {
     let recovery = reader.nested("recovery") { ($0.escalateSamples(), $0.onExhausted()) }
     (escalateSamples, onExhausted) = recovery ?? (nil, nil)
     starved = reader.nested("moe") { $0.starvedExperts() } ?? nil
+    slurm = reader.slurm()
+    nodes = reader.nodes()
     let errors = reader.finished()
     guard errors.isEmpty else { throw Problem.invalidRequest(errors) }
   }
@@ -51,12 +58,17 @@ public struct RetryRequest: Sendable, Hashable {
     if request.kind == .layers, starved != nil {
       throw Problem.invalidRequest([.init(pointer: "/moe", detail: MixtureRequest.noExperts)])
     }
+    if request.kind == .layers, let nodes, nodes > 1 {
+      throw Problem.invalidRequest([.init(pointer: "/nodes", detail: JobRequest.noNodesForLayers)])
+    }
     var changed = request
     changed.quantization.dampPercent = dampPercent ?? request.quantization.dampPercent
     changed.damping.start = dampingStart ?? request.damping.start
     changed.recovery.escalateSamples = escalateSamples ?? request.recovery.escalateSamples
     changed.recovery.onExhausted = onExhausted ?? request.recovery.onExhausted
     changed.moe = starved.map { MixtureRequest(starved: $0) } ?? request.moe
+    changed.slurm = slurm.map { $0.completed(by: request.slurm ?? SlurmRequest()) } ?? request.slurm
+    changed.nodes = nodes ?? request.nodes
     return changed
   }
 }

@@ -22,6 +22,8 @@ public actor Scheduler: Service {
   /// Jobs that run.
   public var runningCount: Int { running.count }
   private var isDraining = false
+  /// What kept the executor from starting jobs when it was asked last.
+  private var knownObstacle: String?
   private let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
   /// - Parameters:
@@ -65,34 +67,72 @@ public actor Scheduler: Service {
 
   /// Runs jobs until the daemon stops.
   public func run() async throws {
-    for job in try await takeUpOrphans() {
-      let metadata: Logger.Metadata = ["job": "\(job.id)", "interruptions": "\(job.interruptions.count)"]
-      if let failure = job.error {
-        logger.error("job given up", metadata: metadata.merging(["error": "\(failure.detail)"]) { $1 })
-      } else {
-        logger.notice("job taken up again after a restart", metadata: metadata)
-      }
+    if executor.outlivesDaemon {
+      for job in try await repository.unended() { start(job) }
+    } else {
+      for job in try await takeUpOrphans() { log(takenUp: job) }
     }
     wake()
     await withGracefulShutdownHandler {
       for await _ in wakes {
-        while !isDraining, running.count < workers, let job = await claim() {
+        while !isDraining, running.count < workers, await isReady(), let job = await claim() {
           // A retry can come before the scheduler has seen the end of the start before.
           while running[job.id] != nil { await nextEnd() }
           // Runs alone, so that it brings down no other job's start, nor is blamed for another's.
-          if job.isSuspect { while !running.isEmpty, !isDraining { await nextEnd() } }
-          let flag = CancellationFlag()
-          running[job.id] = flag
-          // The daemon was asked to stop during the claim.
-          if isDraining { flag.set(.draining) }
-          // Not a child task: that one would be waited for, also after the grace period.
-          Task { await self.see(job, through: flag) }
-          if job.isSuspect { while running[job.id] != nil, !isDraining { await nextEnd() } }
+          let runsAlone = job.isSuspect && !executor.outlivesDaemon
+          if runsAlone { while !running.isEmpty, !isDraining { await nextEnd() } }
+          start(job)
+          if runsAlone { while running[job.id] != nil, !isDraining { await nextEnd() } }
         }
       }
       await drain()
     } onGracefulShutdown: {
       Task { await self.beginDraining() }
+    }
+  }
+
+  private func start(_ job: Job) {
+    let flag = CancellationFlag()
+    running[job.id] = flag
+    // A daemon before this was asked, or this one was asked to stop during the claim.
+    if job.status == .cancelling { flag.set(.cancelled) }
+    if isDraining { flag.set(.draining) }
+    // Not a child task: that one would be waited for, also after the grace period.
+    Task { await self.see(job, through: flag) }
+  }
+
+  private func log(takenUp job: Job) {
+    let metadata: Logger.Metadata = ["job": "\(job.id)", "interruptions": "\(job.interruptions.count)"]
+    if let failure = job.error {
+      logger.error("job given up", metadata: metadata.merging(["error": "\(failure.detail)"]) { $1 })
+    } else {
+      logger.notice("job taken up again", metadata: metadata)
+    }
+  }
+
+  /// Tells of what keeps the executor from starting jobs with those that wait, and looks again later.
+  private func isReady() async -> Bool {
+    let obstacle = await executor.obstacle()
+    if obstacle != knownObstacle {
+      knownObstacle = obstacle
+      logger.warning(
+        "\(obstacle == nil ? "jobs can be started again" : "no job can be started now")", metadata: ["reason": "\(obstacle ?? "none")"])
+    }
+    guard executor.outlivesDaemon else { return true }
+    do {
+      try await repository.noteUnreachable(obstacle)
+    } catch {
+      logger.error("what keeps jobs waiting can't be stored", metadata: ["error": "\(error)"])
+    }
+    guard obstacle != nil else { return true }
+    wake(after: Self.patience)
+    return false
+  }
+
+  private func wake(after pause: Duration) {
+    Task {
+      try? await Task.sleep(for: pause)
+      wake()
     }
   }
 
@@ -114,10 +154,7 @@ public actor Scheduler: Service {
       return try await claimNext()
     } catch {
       logger.error("the queue waits: it can't be read", metadata: ["error": "\(error)"])
-      Task {
-        try? await Task.sleep(for: Self.patience)
-        wake()
-      }
+      wake(after: Self.patience)
       return nil
     }
   }
@@ -146,6 +183,7 @@ public actor Scheduler: Service {
         group.cancelAll()
       }
     }
+    guard !executor.outlivesDaemon else { return }
     for id in running.keys {
       logger.warning("the job still runs after the grace period; it is put back into the queue", metadata: ["job": "\(id)"])
       // That the daemon ends now is no fault of the job.
@@ -175,7 +213,10 @@ public actor Scheduler: Service {
     logger[metadataKey: "job"] = "\(job.id)"
     logger.info("job started", metadata: ["model": "\(job.request.model)", "attempt": "\(job.attempt)"])
     do {
-      try await storeEnd(of: job, try await outcome(of: job, flag: flag, logger: logger), logger)
+      let outcome = try await outcome(of: job, flag: flag, logger: logger)
+      if outcome != nil || !executor.outlivesDaemon { try await storeEnd(of: job, outcome, logger) }
+    } catch let loss as AttemptLost {
+      await giveUpAttempt(of: job, loss, logger)
     } catch {
       logger.error("the job's end can't be stored; it is taken up at the next start", metadata: ["error": "\(error)"])
     }
@@ -209,15 +250,36 @@ public actor Scheduler: Service {
     }
   }
 
-  /// nil where the job stopped because the daemon does.
+  private func giveUpAttempt(of job: Job, _ loss: AttemptLost, _ logger: Logger) async {
+    logger.warning("the attempt is lost", metadata: ["attempt": "\(job.attempt)", "reason": "\(loss.reason)"])
+    while !isDraining {
+      do {
+        let now = try await repository.giveUpAttempt(
+          of: job.id, because: loss.reason, isInterruption: loss.hadStarted, now: Date())
+        if now.status == .failed { withdraw(job.id) }
+        return log(takenUp: now)
+      } catch {
+        logger.error("that the attempt is lost can't be stored yet", metadata: ["error": "\(error)"])
+        makeRoom()
+        try? await Task.sleep(for: Self.patience)
+      }
+    }
+  }
+
+  /// nil where the job stopped, or is left alone, because the daemon stops.
   private func outcome(of job: Job, flag: CancellationFlag, logger: Logger) async throws -> JobOutcome? {
     do {
       // A cancel that came between the claim and `running` didn't find a flag to set.
-      if try await repository.job(job.id)?.status == .cancelling { return .cancelled }
+      if try await repository.job(job.id)?.status == .cancelling {
+        guard executor.outlivesDaemon else { return .cancelled }
+        flag.set(.cancelled)
+      }
       return try await executor.execute(
         job, cancellation: flag, journal: JobJournal(repository, job: job.id, attempt: job.attempt))
     } catch is CancellationError {
       return flag.reason == .draining ? nil : .cancelled
+    } catch let loss as AttemptLost {
+      throw loss
     } catch let failure as Job.Failure {
       return .failed(failure)
     } catch {

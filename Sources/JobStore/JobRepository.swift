@@ -176,21 +176,7 @@ public struct JobRepository: Sendable {
           try database.move(job, to: .cancelled, at: now) { $0.end(now) }
           return nil
         }
-        let interruption = try database.interruption(of: job, at: now)
-        try database.append(.interruption, to: job.id, APICoding.json(encoding: interruption), at: now)
-        var interrupted = job
-        interrupted.interruptions.append(interruption)
-        if let failure = interrupted.interruptionFailure {
-          return try database.move(job, to: .failed, at: now) { job in
-            job.interruptions = interrupted.interruptions
-            job.end(now)
-            job.error = failure
-          }
-        }
-        return try database.move(job, to: .queued, at: now) { job in
-          job.interruptions = interrupted.interruptions
-          job.stage = nil
-        }
+        return try database.interrupt(job, because: nil, at: now)
       }
     }
   }
@@ -242,7 +228,7 @@ public struct JobRepository: Sendable {
 }
 
 /// How a run of a job ended.
-public enum JobOutcome: Sendable {
+public enum JobOutcome: Codable, Sendable, Hashable {
   case succeeded(ArtifactManifest, Job.Report, degraded: Bool)
   case failed(Job.Failure)
   case cancelled
@@ -261,7 +247,7 @@ public struct IdempotencyKey: Sendable, Hashable {
 }
 
 extension Job {
-  fileprivate mutating func end(_ now: Date) {
+  mutating func end(_ now: Date) {
     finishedAt = now
     stage = nil
   }

@@ -11,6 +11,7 @@ enum Migrations {
     ("0005_uploads", PackageResources._005_uploads_sql),
     ("0006_webhooks", PackageResources._006_webhooks_sql),
     ("0008_metrics", PackageResources._008_metrics_sql),
+    ("0009_submissions", PackageResources._009_submissions_sql),
   ]
 
   static var migrator: DatabaseMigrator {

@@ -16,6 +16,12 @@ public enum Total: String, Sendable, CaseIterable {
   case layerDamping = "layer_damping"
   /// Of jobs that succeeded.
   case calibrationTokens = "calibration_tokens"
+  /// Attempts that a cluster's scheduler took.
+  case submissions
+  /// Attempts that were lost, so that their jobs were queued again.
+  case requeues
+  /// Attempts of which nothing counts any more, whatever they do.
+  case fencedAttempts = "fenced_attempts"
 
   /// Of a histogram; nil: a plain sum.
   public var buckets: Buckets? {
@@ -23,7 +29,7 @@ public enum Total: String, Sendable, CaseIterable {
     case .layerSeconds: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]
     // The steps of the damping ladder.
     case .layerDamping: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
-    case .jobsSubmitted, .jobTransitions, .attempts, .calibrationTokens: nil
+    case .jobsSubmitted, .jobTransitions, .attempts, .calibrationTokens, .submissions, .requeues, .fencedAttempts: nil
     }
   }
 }

@@ -1,8 +1,9 @@
 import Checkpoint
+import Cluster
 import Foundation
 import JobModel
 
-/// The daemon's own folder: `gptqd.sqlite`, `work/<job>`, `artifacts/<job>`, `uploads`; used by one daemon at a time.
+/// The daemon's own folder: `gptqd.sqlite`, `work/<job>`, `artifacts/<job>`, `attempts/<job>/<number>`, `uploads`; used by one daemon at a time.
 public final class DataFolder: Sendable {
   public let url: URL
   private let lock: Int32
@@ -27,7 +28,8 @@ public final class DataFolder: Sendable {
     self.url = url
     do {
       for folder in [
-        JobFolders.works(in: url), JobFolders.artifacts(in: url), url.appending(component: "models"), url.appending(component: "datasets"),
+        JobFolders.works(in: url), JobFolders.artifacts(in: url), JobFolders.attempts(in: url), url.appending(component: "models"),
+        url.appending(component: "datasets"),
         url.appending(component: "hub"),
       ] + UploadFolder(in: url).folders { try DurableFile.makeFolder(folder, permissions: 0o700) }
     } catch {
@@ -83,15 +85,24 @@ public final class DataFolder: Sendable {
   var hashFile: URL { url.appending(component: "hashes.json") }
 
   private var work: URL { JobFolders.works(in: url) }
+  private var attempts: URL { JobFolders.attempts(in: url) }
   private var artifacts: URL { JobFolders.artifacts(in: url) }
   private var models: URL { url.appending(component: "models") }
   private var datasets: URL { url.appending(component: "datasets") }
+
+  /// For jobs that run on a cluster.
+  var clusterFolders: ClusterFolders {
+    let url = url
+    return ClusterFolders(
+      attempts: JobFolders.attempts(in: url), blocks: { JobFolders($0.text, in: url).blocks },
+      artifact: { JobFolders($0.text, in: url).artifact })
+  }
 
   public func folders(for job: String) -> JobFolders { JobFolders(job, in: url) }
 
   /// Bytes on disk of everything in the folder, models and datasets that were put or uploaded there left out.
   var size: Int {
-    Self.size(work) + Self.size(artifacts) + Self.size(hub) + databaseSizes
+    Self.size(work) + Self.size(artifacts) + Self.size(attempts) + Self.size(hub) + databaseSizes
   }
 
   private var databaseSizes: Int { ["", "-wal", "-shm"].reduce(0) { $0 + databaseSize($1) } }
@@ -101,7 +112,9 @@ public final class DataFolder: Sendable {
 
   /// Bytes on disk, by what they are for.
   var sizes: [(kind: String, bytes: Int)] {
-    [work, artifacts, models, datasets, uploads.url, hub].map { ($0.lastPathComponent, Self.size($0)) } + [("database", databaseSizes)]
+    [work, artifacts, attempts, models, datasets, uploads.url, hub].map { ($0.lastPathComponent, Self.size($0)) } + [
+      ("database", databaseSizes)
+    ]
   }
 
   func size(of job: JobID) -> Int {
@@ -150,7 +163,7 @@ public final class DataFolder: Sendable {
 
   /// Entries of jobs that the database doesn't know, as paths below the folder.
   func strangers(_ statuses: [String: JobStatus]) -> [String] {
-    [work, artifacts].flatMap { folder in
+    [work, artifacts, attempts].flatMap { folder in
       ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { statuses[$0] == nil }.sorted()
         .map { folder.lastPathComponent + "/" + $0 }
     }

@@ -7,7 +7,9 @@ public struct JobFolders: Sendable, Hashable {
   /// Made once, never changed.
   public let artifact: URL
 
-  private static let (works, artifacts) = ("work", "artifacts")
+  private static let (works, artifacts, attempts) = ("work", "artifacts", "attempts")
+
+  init(work: URL, artifact: URL) { (self.work, self.artifact) = (work, artifact) }
 
   /// - Parameter folder: The data folder.
   init(_ job: String, in folder: URL) {
@@ -18,6 +20,7 @@ public struct JobFolders: Sendable, Hashable {
   /// The folders of all jobs, in a data folder.
   static func works(in folder: URL) -> URL { folder.appending(component: works) }
   static func artifacts(in folder: URL) -> URL { folder.appending(component: artifacts) }
+  static func attempts(in folder: URL) -> URL { folder.appending(component: attempts) }
 
   /// Finished blocks, in the work folder.
   var blocks: URL { work.appending(component: "blocks") }

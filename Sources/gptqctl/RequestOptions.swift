@@ -32,6 +32,7 @@ package struct RequestOptions: ParsableArguments {
   @Option(help: "Evaluation sequences.") var evaluationSamples: Int?
   @Option(help: "Tokens of an evaluation sequence.") var evaluationLength: Int?
   @Option(help: "Higher runs first.") var priority: Int?
+  @OptionGroup var cluster: ClusterOptions
 
   package init() {}
 
@@ -59,6 +60,7 @@ package struct RequestOptions: ParsableArguments {
     request["calibration"] = calibration.valueIfAny
     request["evaluation"] = evaluation.valueIfAny
     request["priority"] = Self.integer(priority)
+    for (key, value) in cluster.request.members { request[key] = value }
     return request
   }
 

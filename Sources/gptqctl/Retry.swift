@@ -10,6 +10,7 @@ package struct Retry: AsyncParsableCommand {
 
   @Argument(help: "Id, beginning of it, or latest.", completion: .jobs { $0 == .failed || $0 == .cancelled }) var job: String
   @OptionGroup var changes: RecoveryOptions
+  @OptionGroup var cluster: ClusterOptions
   @Flag(help: "Watch the job until it ends.") var watch = false
   @OptionGroup var server: ServerOptions
 
@@ -25,5 +26,9 @@ package struct Retry: AsyncParsableCommand {
   }
 
   /// nil where nothing is changed.
-  package var body: Data? { changes.request.valueIfAny.map { Data($0.serialized().utf8) } }
+  package var body: Data? {
+    var request = changes.request
+    for (key, value) in cluster.request.members { request[key] = value }
+    return request.valueIfAny.map { Data($0.serialized().utf8) }
+  }
 }

@@ -53,6 +53,7 @@ package struct JobSummary {
         "estimate",
         job.estimate.map { "\(Formatting.bytes($0.memoryBytes)) of memory, \(Formatting.bytes($0.diskBytes)) of disk" }
       ),
+      ("slurm", job.slurm.map(Self.text)),
       ("created", job.createdAt.formatted(.iso8601)),
       ("started", job.startedAt?.formatted(.iso8601)),
       ("finished", job.finishedAt?.formatted(.iso8601)),
@@ -71,12 +72,27 @@ package struct JobSummary {
         job.result.map { "\($0.files.count) files, \(Formatting.bytes(Self.size($0))), revision \($0.revision)" }
       ),
       ("damaged", job.damagedFiles.isEmpty ? nil : job.damagedFiles.joined(separator: ", ") + "; submit the job again"),
-      ("interrupted", job.interruptions.isEmpty ? nil : "\(job.interruptions.count) times by an end of the daemon"),
+      ("interrupted", interruptions),
       ("error", job.error.map { error in [error.layer.map { "in \($0): " } ?? "", error.detail].joined() }),
       ("cause", job.error?.cause?.rawValue),
       ("tried", job.error?.tried),
       ("advice", job.error?.advice),
     ]
+  }
+
+  private static func text(_ placement: SlurmPlacement) -> String {
+    let reason = placement.reason.map { " (\($0))" } ?? ""
+    let parts = [
+      placement.id.map { "job \($0)" }, placement.state.map { $0 + reason }, placement.nodes.map { "on \($0)" }, placement.unreachable,
+    ]
+    return parts.compactMap(\.self).joined(separator: ", ")
+  }
+
+  private var interruptions: String? {
+    guard let last = job.interruptions.last else { return nil }
+    let count = job.interruptions.count
+    return (count == 1 ? "once" : "\(count) times")
+      + (last.reason.map { ", last since an attempt was lost: \($0)" } ?? " by an end of the daemon")
   }
 
   private var remarks: [(String, String?)] {

@@ -6,7 +6,7 @@ import Service
 struct GPTQD: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gptqd", abstract: "Quantizes models with GPTQ, as a service over HTTP.", version: Daemon.version,
-    subcommands: [Serve.self, Check.self, Verify.self, Token.self])
+    subcommands: [Serve.self, Check.self, Verify.self, Token.self, Worker.self])
 }
 
 /// Where the configuration is.

@@ -15,7 +15,7 @@ struct Serve: AsyncParsableCommand {
     LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
     let limits = EngineLimits(configuration)
     let work = EngineWork(limits, maxShardBytes: configuration.maxShardBytes)
-    let planner = EnginePlanner(limits, dataFolder: configuration.dataFolder)
+    let planner = EnginePlanner(memory: configuration.plannedMemory(of:), dataFolder: configuration.dataFolder)
     let daemon = try Daemon(configuration, planner: planner, work: work.run, logger: Logger(label: "gptqd"))
     try await daemon.run()
     fflush(nil)

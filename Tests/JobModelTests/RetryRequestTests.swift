@@ -48,7 +48,7 @@ import Testing
     "Every wrong field is named by its pointer",
     arguments: [
       ([], [""], "must be an object, is an array"), (.null, [""], "must be an object, is null"),
-      (["model": "other"], ["/model"], "known here: damping, moe, quantization, recovery"),
+      (["model": "other"], ["/model"], "known here: damping, moe, nodes, quantization, recovery, slurm"),
       (["quantization": ["bits": 8]], ["/quantization/bits"], "known here: damp_percent"),
       (["quantization": ["damp_percent": 1.5]], ["/quantization/damp_percent"], "from 0.0 to 1.0, is 1.5"),
       (["quantization": ["damp_percent": "0.1"]], ["/quantization/damp_percent"], "must be a number"),

@@ -26,7 +26,7 @@ final class FakeEngine: JobPlanner, Sendable {
     code: "not_positive_definite", layer: layers[1].name, cause: .incurable, detail: "no factor", tried: "damping up to 1",
     advice: "more text")
 
-  private let running = Mutex<JobJournal?>(nil)
+  private let running = Mutex<(any JobRecorder)?>(nil)
   private let gate = DispatchSemaphore(value: 0)
   private let (starts, start) = AsyncStream.makeStream(of: JobID.self)
   private let (requests, request) = AsyncStream.makeStream(of: JobID.self)
@@ -64,7 +64,7 @@ final class FakeEngine: JobPlanner, Sendable {
   }
 
   @Sendable func work(
-    _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
+    _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: any JobRecorder
   ) throws -> JobOutcome {
     try journal.stage(.quantizing)
     running.withLock { $0 = journal }
@@ -97,7 +97,7 @@ final class FakeEngine: JobPlanner, Sendable {
     return true
   }
 
-  private func record(_ layer: LayerRecord, _ job: Job, _ journal: JobJournal) throws {
+  private func record(_ layer: LayerRecord, _ job: Job, _ journal: any JobRecorder) throws {
     var layer = layer
     (layer.state, layer.attempts, layer.damping, layer.relativeLoss, layer.seconds) = (.done, 2, 0.1, 0.5, 0.5)
     for number in 1...2 {

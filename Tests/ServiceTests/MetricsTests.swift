@@ -155,7 +155,7 @@ import Testing
       #expect(artifacts >= published && artifacts < published + 65_536)
       #expect(
         Set(text["gptqd_data_bytes"]?.samples.compactMap { $0.labels["kind"] } ?? []) == [
-          "artifacts", "work", "models", "datasets", "uploads", "hub", "database",
+          "artifacts", "attempts", "work", "models", "datasets", "uploads", "hub", "database",
         ])
     }
   }

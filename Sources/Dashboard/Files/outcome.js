@@ -2,6 +2,7 @@ import { causeText } from './causes.js';
 import { h, redraw } from './dom.js';
 import { bytes, count, duration, plural, significant, time } from './format.js';
 import { panel } from './notices.js';
+import { slurmText } from './slurm.js';
 
 /** What a job came to: error, warnings, report. */
 export class Outcome {
@@ -17,10 +18,10 @@ export class Outcome {
   }
 
   update() {
-    const { error, warnings, interruptions, damaged_files: damaged, report, estimate, status } = this.state.job;
+    const { error, warnings, interruptions, damaged_files: damaged, report, estimate, status, slurm } = this.state.job;
     redraw(this.#error, error, () => error && failure(error, this.openLayer));
     redraw(this.#warnings, [warnings, interruptions, damaged], () => remarks(warnings ?? [], interruptions ?? [], damaged ?? []));
-    redraw(this.#report, [report, estimate, status], () => (report ? reportPanel(report) : estimate && estimatePanel(estimate)));
+    redraw(this.#report, [report, estimate, status, slurm], () => (report ? reportPanel(report, slurm) : estimate && estimatePanel(estimate)));
   }
 }
 
@@ -34,8 +35,8 @@ function failure(error, openLayer) {
 function remarks(warnings, interruptions, damaged) {
   const items = [
     ...damaged.map((file) => `${file} of the checkpoint is damaged and isn’t served; submit the job again`),
-    ...interruptions.map(({ found_at: at, layers_done: done }) =>
-      `the daemon ended while the job ran, noticed on ${time(at)}, after ${plural(done, 'layer')}`),
+    ...interruptions.map(({ found_at: at, layers_done: done, reason }) =>
+      `${reason ? `an attempt was lost (${reason})` : 'the daemon ended while the job ran'}, noticed on ${time(at)}, after ${plural(done, 'layer')}`),
     ...warnings,
   ];
   if (items.length === 0) return null;
@@ -44,7 +45,7 @@ function remarks(warnings, interruptions, damaged) {
   return panel('warnings', plural(items.length, 'warning'), rest ? [list(items.slice(0, 5)), rest] : list(items), 'notice warn');
 }
 
-function reportPanel(report) {
+function reportPanel(report, slurm) {
   const figures = [
     report.perplexity_before !== undefined && ['perplexity before', fourDigits(report.perplexity_before)],
     report.perplexity_after !== undefined && ['perplexity after', fourDigits(report.perplexity_after)],
@@ -52,7 +53,7 @@ function reportPanel(report) {
     ['layers', count(report.layers)], ['mean relative loss', significant(report.mean_relative_loss)], ['took', duration(report.seconds)],
   ].filter(Boolean);
   const facts = [['Calibration tokens', report.calibration_tokens && count(report.calibration_tokens)],
-    ['Evaluation tokens', report.evaluation_tokens && count(report.evaluation_tokens)]];
+    ['Evaluation tokens', report.evaluation_tokens && count(report.evaluation_tokens)], ['Ran on', slurmText(slurm)]];
   const degraded = (report.degraded_layers ?? []).map(({ layer, method, cause }) =>
     h('li', {}, h('code', {}, layer), `: ${methodText(method)}, since ${causeText(cause)}`));
   return panel('report', 'Report', [

@@ -3,9 +3,10 @@ import { h, redraw, setText } from './dom.js';
 import { duration, percent, plural, secondsBetween } from './format.js';
 import { isEnded } from './job-feed.js';
 import { panel } from './notices.js';
+import { slurmText } from './slurm.js';
 
 const stages = {
-  preparing: 'reading the model and the data', quantizing: 'quantizing', evaluating: 'measuring perplexity',
+  waiting: 'waiting for a node', preparing: 'reading the model and the data', quantizing: 'quantizing', evaluating: 'measuring perplexity',
   publishing: 'writing the checkpoint',
 };
 
@@ -14,9 +15,10 @@ export class ProgressPanel {
   #bar = h('progress', { max: 1, 'aria-label': 'Part of the work that is done' });
   #figures = h('dl', { class: 'figures' });
   #doing = h('p', { class: 'muted' });
+  #slurm = h('p', { class: 'muted' });
   #toldTenth = 0;
 
-  element = panel('progress', 'Progress', [this.#figures, this.#bar, this.#doing]);
+  element = panel('progress', 'Progress', [this.#figures, this.#bar, this.#doing, this.#slurm]);
 
   constructor(state, signal) {
     this.state = state;
@@ -36,6 +38,9 @@ export class ProgressPanel {
     const values = this.#values(job, fraction);
     redraw(this.#figures, values, () => values.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
     setText(this.#doing, doing(job, this.state.runningLayer));
+    const slurm = slurmText(job.slurm);
+    this.#slurm.hidden = slurm === undefined;
+    setText(this.#slurm, slurm ?? '');
     this.#tell(fraction);
   }
 
@@ -57,8 +62,11 @@ export class ProgressPanel {
 }
 
 function doing(job, layer) {
+  if (isWaitingForSlurm(job)) return 'Is submitted when Slurm answers again.';
   if (job.status === 'queued') return job.attempt > 0 ? `Started ${plural(job.attempt, 'time')} before.` : 'Other jobs are done first.';
   if (job.status === 'cancelling') return 'Stops after the step at hand.';
   const stage = stages[job.stage] ?? job.stage ?? 'beginning';
   return layer ? `${stage}: ${layer}` : stage;
 }
+
+const isWaitingForSlurm = ({ status, slurm }) => status === 'queued' && slurm?.unreachable;

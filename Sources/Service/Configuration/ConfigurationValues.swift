@@ -90,7 +90,7 @@ struct ConfigurationValues {
     reader.string(forKey: ConfigKey(key.rawValue)).flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  private func value<Value>(_ key: ConfigurationKey, expected: String, _ convert: (String) -> Value?) throws(ConfigurationError) -> Value? {
+  func value<Value>(_ key: ConfigurationKey, expected: String, _ convert: (String) -> Value?) throws(ConfigurationError) -> Value? {
     guard let text = string(key) else { return nil }
     guard let value = convert(text) else { throw .invalidValue(key: key.rawValue, value: text, expected: expected) }
     return value

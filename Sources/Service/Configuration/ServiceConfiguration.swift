@@ -1,3 +1,4 @@
+import Cluster
 import Configuration
 import Foundation
 import JobStore
@@ -29,6 +30,9 @@ public struct ServiceConfiguration: Sendable, Hashable {
   public var workers = 1
   /// Bytes that all jobs together may have resident; 0: three quarters of the machine's.
   public var memoryLimit = 0
+  /// Where jobs run.
+  public var executor = ExecutorKind.local
+  public var slurm = SlurmSettings()
   /// Most bytes of tensors in a file of an artifact.
   public var maxShardBytes = 4 << 30
   /// Between two rounds that hash all artifacts.
@@ -67,6 +71,8 @@ public struct ServiceConfiguration: Sendable, Hashable {
     threads = try values.integer(.threads, in: 0...4096) ?? threads
     workers = try values.integer(.workers, in: 1...256) ?? workers
     memoryLimit = try values.bytes(.memoryLimit) ?? memoryLimit
+    executor = try values.choice(.executor, of: ExecutorKind.self) ?? executor
+    slurm = try SlurmSettings(values)
     maxShardBytes = try values.integer(.maxShardBytes, in: (1 << 20)...(1 << 40)) ?? maxShardBytes
     verifyInterval = try values.integer(.verifyHours, in: 1...8760).map { .seconds($0 * 3600) } ?? verifyInterval
     retentionAge = try values.integer(.retentionDays, in: 0...36_500).flatMap { $0 > 0 ? .seconds($0 * 86_400) : nil }

@@ -7,6 +7,12 @@ public struct EngineLimits: Sendable, Hashable {
   /// Bytes that may be resident.
   public let memory: Int
 
+  /// - Parameter memory: nil: three quarters of the machine's.
+  init(cores: Int, memory: Int?) {
+    self.cores = max(1, cores)
+    self.memory = memory ?? Self.machineMemory / 4 * 3
+  }
+
   /// Divides what the configuration allows, or what the machine has, among the jobs that run at once.
   public init(_ configuration: ServiceConfiguration) {
     let workers = max(1, configuration.workers)

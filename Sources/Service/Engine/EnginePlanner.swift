@@ -7,13 +7,18 @@ import Transformer
 
 /// Checks a request against the model's files before a job is made of it, and lists the layers that the job will handle.
 public struct EnginePlanner: JobPlanner {
-  private let limits: EngineLimits
+  private let memory: @Sendable (JobRequest) -> Int
   private let dataFolder: URL
   private let freeBytes: @Sendable (URL) -> Int?
 
-  /// - Parameter freeBytes: On a folder's disk; nil: unknown.
-  public init(_ limits: EngineLimits, dataFolder: URL, freeBytes: @escaping @Sendable (URL) -> Int? = FileManager.freeBytes(in:)) {
-    self.limits = limits
+  /// - Parameters:
+  ///   - memory: Bytes that a job may have resident.
+  ///   - freeBytes: On a folder's disk; nil: unknown.
+  public init(
+    memory: @escaping @Sendable (JobRequest) -> Int, dataFolder: URL,
+    freeBytes: @escaping @Sendable (URL) -> Int? = FileManager.freeBytes(in:)
+  ) {
+    self.memory = memory
     self.dataFolder = dataFolder
     self.freeBytes = freeBytes
   }
@@ -23,7 +28,7 @@ public struct EnginePlanner: JobPlanner {
   /// - Throws: `Problem` that names the field to mend.
   public func plan(_ request: JobRequest, files: JobFiles) throws -> JobPlan {
     try describingProblems {
-      try InputSizes.check(files, memory: limits.memory)
+      try InputSizes.check(files, memory: memory(request))
       let options = QuantizationOptions(request.quantization)
       let rules = request.quantization.dynamic.map(ModuleRule.init)
       guard request.kind == .model else { return try planLayers(options, rules, file: files.model) }
@@ -71,7 +76,7 @@ public struct EnginePlanner: JobPlanner {
     let samples = request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0
     let memory = try MemoryPlan(
       quantizer.configuration, plan: quantizer.plan, samples: samples, length: max(1, length), recovery: RecoveryPolicy(request),
-      limit: limits.memory)
+      limit: memory(request))
     let disk = try DiskEstimate(quantizer, spools: memory.diskBytes)
     return Job.Estimate(memoryBytes: memory.bytes, diskBytes: disk.peak, artifactBytes: disk.artifact)
   }

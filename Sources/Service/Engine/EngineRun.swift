@@ -11,7 +11,7 @@ struct EngineRun {
   let job: Job
   let files: JobFiles
   let folders: JobFolders
-  let journal: JobJournal
+  let journal: any JobRecorder
   let options: QuantizationOptions
   let rules: [ModuleRule]
   let warnings: WarningLog
@@ -23,7 +23,7 @@ struct EngineRun {
   /// Fingerprints of the model's files and of the calibration data.
   private let fingerprints: (model: String, calibration: String)
 
-  init(_ job: Job, files: JobFiles, folders: JobFolders, cancellation: CancellationFlag, journal: JobJournal) throws {
+  init(_ job: Job, files: JobFiles, folders: JobFolders, cancellation: CancellationFlag, journal: any JobRecorder) throws {
     (self.job, self.files, self.folders, self.journal, self.cancellation) = (job, files, folders, journal, cancellation)
     options = QuantizationOptions(job.request.quantization)
     rules = job.request.quantization.dynamic.map(ModuleRule.init)

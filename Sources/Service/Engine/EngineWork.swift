@@ -22,7 +22,7 @@ public struct EngineWork: Sendable {
   ///
   /// - Throws: `Job.Failure` with advice for what can be expected to go wrong, `CancellationError` where the flag was set.
   @Sendable public func run(
-    _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: JobJournal
+    _ job: Job, _ files: JobFiles, _ folders: JobFolders, _ cancellation: CancellationFlag, _ journal: any JobRecorder
   ) throws -> JobOutcome {
     defer { folders.removeUnfinished() }
     do {

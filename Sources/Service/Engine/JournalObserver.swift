@@ -6,7 +6,7 @@ import Quantization
 
 /// Writes what the engine does into the job's journal.
 struct JournalObserver: QuantizationObserver {
-  let journal: JobJournal
+  let journal: any JobRecorder
   let cancellation: CancellationFlag
   let jobAttempt: Int
   /// When the job was first started.
@@ -84,9 +84,9 @@ struct JournalObserver: QuantizationObserver {
 /// A job's warnings: those of its submission and earlier starts, and new ones, each once.
 final class WarningLog {
   private var messages: Set<String>
-  private let journal: JobJournal
+  private let journal: any JobRecorder
 
-  init(_ messages: [String], journal: JobJournal) {
+  init(_ messages: [String], journal: any JobRecorder) {
     self.messages = Set(messages)
     self.journal = journal
   }

@@ -20,7 +20,7 @@ final class ProgressMeter {
   private var parts: [Phase: Part]
   private var phase = Phase.quantizing
   private let layers: Int
-  private let journal: JobJournal
+  private let journal: any JobRecorder
   private var layersDone = 0
   private var layer: String?
   /// When the operations that come next began.
@@ -32,7 +32,7 @@ final class ProgressMeter {
   private static let tellingFraction = 0.02
 
   /// - Parameter flops: Planned, of each phase.
-  init(_ flops: [Phase: Double], layers: Int, journal: JobJournal) {
+  init(_ flops: [Phase: Double], layers: Int, journal: any JobRecorder) {
     parts = Dictionary(uniqueKeysWithValues: Phase.allCases.map { ($0, Part(total: flops[$0] ?? 0)) })
     self.layers = layers
     self.journal = journal

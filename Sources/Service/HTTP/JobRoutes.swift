@@ -17,6 +17,7 @@ struct JobRoutes {
   /// For answers that are large.
   let listing: Turns
   let maxQueuedJobs: Int
+  let configuration: ServiceConfiguration
 
   var routes: [Route] {
     [
@@ -95,6 +96,8 @@ struct JobRoutes {
   private func changes(_ body: JSONBody?) async throws -> RetryRequest {
     guard let body else { return RetryRequest() }
     let pool = pool
-    return try await planning.run { try await pool.run { try RetryRequest(parsing: body.value()) } }
+    let changes = try await planning.run { try await pool.run { try RetryRequest(parsing: body.value()) } }
+    try configuration.checkResources(changes.slurm, nodes: changes.nodes)
+    return changes
   }
 }

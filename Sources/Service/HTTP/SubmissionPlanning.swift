@@ -7,25 +7,29 @@ struct SubmissionPlanning: Sendable {
   let catalog: ResourceCatalog
   let planner: any JobPlanner
   let hub: HubSource
-  let webhookHosts: AllowedHosts
+  let configuration: ServiceConfiguration
   /// Threads that bodies are parsed and jobs planned on: others than those of downloads.
   let pool: WorkerPool
   let planning: Turns
   /// For those who wait for the Hub, so that others needn't.
   private let asking = Turns(width: 4, waiting: 64)
 
-  init(catalog: ResourceCatalog, planner: any JobPlanner, hub: HubSource, webhookHosts: AllowedHosts, pool: WorkerPool, planning: Turns) {
+  init(
+    catalog: ResourceCatalog, planner: any JobPlanner, hub: HubSource, configuration: ServiceConfiguration, pool: WorkerPool,
+    planning: Turns
+  ) {
     (self.catalog, self.planner, self.hub, self.pool, self.planning) = (catalog, planner, hub, pool, planning)
-    self.webhookHosts = webhookHosts
+    self.configuration = configuration
   }
 
   /// - Throws: `Problem`, `Refusal`.
   func plan(_ body: JSONBody) async throws -> (JobRequest, JobPlan) {
-    let (pool, catalog, planner, hub, webhookHosts) = (pool, catalog, planner, hub, webhookHosts)
+    let (pool, catalog, planner, hub, configuration) = (pool, catalog, planner, hub, configuration)
     let (request, plan) = try await planning.run {
       try await pool.run { () -> (JobRequest, JobPlan?) in
         let request = try JobRequest(parsing: body.value())
-        try webhookHosts.check(request)
+        try configuration.webhookHosts.check(request)
+        try configuration.checkResources(request.slurm, nodes: request.nodes)
         guard case .name = request.model else { return (request, nil) }
         return (request, try planner.plan(request, files: catalog.files(of: request)))
       }

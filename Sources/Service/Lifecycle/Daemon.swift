@@ -1,4 +1,5 @@
 import Checkpoint
+import Cluster
 import Foundation
 import Hummingbird
 import JobModel
@@ -11,7 +12,7 @@ import ServiceLifecycle
 /// The whole daemon: store, scheduler and HTTP server, started and stopped together.
 public struct Daemon: Sendable {
   /// Does a job's work on the worker's thread.
-  public typealias Work = @Sendable (Job, JobFiles, JobFolders, CancellationFlag, JobJournal) throws -> JobOutcome
+  public typealias Work = @Sendable (Job, JobFiles, JobFolders, CancellationFlag, any JobRecorder) throws -> JobOutcome
 
   public static let version = "0.1.0"
 
@@ -19,6 +20,9 @@ public struct Daemon: Sendable {
   private let folder: DataFolder
   private let repository: JobRepository
   private let metrics = ServiceMetrics()
+  private let executor: any JobExecutor
+  /// The executor, where it is Slurm's.
+  private let slurm: SlurmExecutor?
   private let scheduler: Scheduler
   private let files: WorkerPool
   private let store: ArtifactStore
@@ -41,17 +45,33 @@ public struct Daemon: Sendable {
     repository = try JobRepository(database: folder.database, observe: metrics.transaction)
     let hub = HubSource(
       settings: configuration.hub, store: HubStore(folder: folder.hub), dataFolder: folder.url, freeBytes: FileManager.freeBytes(in:))
-    let executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
-      var job = job
-      let lease = try hub.fetch(&job, cancellation, journal)
-      defer { withExtendedLifetime(lease) {} }
-      let files = try Self.files(of: job.request, snapshot: lease?.url, in: catalog)
-      if lease != nil { try HubPlanning(planner: planner, journal: journal).plan(&job, files: files) }
-      return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
+    let inputs = JobInputs(hub: hub, catalog: catalog, planner: planner)
+    switch configuration.executor {
+    case .local:
+      slurm = nil
+      executor = LocalExecutor(pool: WorkerPool(label: "gptqd.jobs")) { job, cancellation, journal in
+        let (job, files, lease) = try inputs.get(for: job, cancellation, journal)
+        defer { withExtendedLifetime(lease) {} }
+        return try work(job, files, folder.folders(for: job.id.text), cancellation, journal)
+      }
+    case .slurm:
+      let executor = SlurmExecutor(
+        configuration.slurm, repository: repository, folders: folder.clusterFolders, maxShardBytes: configuration.maxShardBytes,
+        logger: logger
+      ) { job, cancellation, journal in
+        let (job, files, lease) = try inputs.get(for: job, cancellation, journal)
+        return PreparedJob(
+          job: job, files: .init(model: files.model, calibration: files.calibration, evaluation: files.evaluation), lease: lease)
+      }
+      (self.executor, slurm) = (executor, executor)
     }
     scheduler = Scheduler(
-      repository: repository, executor: executor, workers: configuration.workers, gracePeriod: configuration.gracePeriod, logger: logger,
-      makeRoom: folder.releaseReserve, clearUp: { id in try? FileManager.default.removeItem(at: folder.folders(for: id.text).work) }
+      repository: repository, executor: executor, workers: configuration.jobsAtOnce, gracePeriod: configuration.gracePeriod,
+      logger: logger, makeRoom: folder.releaseReserve,
+      clearUp: { id in
+        try? FileManager.default.removeItem(at: folder.folders(for: id.text).work)
+        folder.clusterFolders.remove(id)
+      }
     ) { id in
       try? FileManager.default.removeItem(at: folder.folders(for: id.text).artifact)
     }
@@ -69,16 +89,6 @@ public struct Daemon: Sendable {
     self.planner = planner
     self.hub = hub
     self.logger = logger
-  }
-
-  /// - Throws: `Job.Failure` where model or data are gone since the job was submitted.
-  private static func files(of request: JobRequest, snapshot: URL?, in catalog: ResourceCatalog) throws(Job.Failure) -> JobFiles {
-    do {
-      return try catalog.files(of: request, snapshot: snapshot)
-    } catch {
-      throw Job.Failure(
-        code: error.code.rawValue, detail: error.detail, advice: "Put it back, then retry the job.")
-    }
   }
 
   /// Connections get this much longer than jobs, so that a client learns of a job's end.
@@ -120,7 +130,7 @@ public struct Daemon: Sendable {
           .init(service: application), .init(service: feeds), .init(service: webhooks),
           .init(service: SchedulerService(scheduler: scheduler, prepare: sweep, listening: listening)),
           .init(service: verifier), .init(service: housekeeping), .init(service: drain),
-        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        ] + watches, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     // Not a child task: that one would be waited for, also after the grace period.
     Task {
       do {
@@ -146,6 +156,10 @@ public struct Daemon: Sendable {
     logger.notice("stopped")
   }
 
+  private var watches: [ServiceGroupConfiguration.ServiceConfiguration] {
+    slurm.map { [.init(service: SlurmWatch(executor: $0))] } ?? []
+  }
+
   private func recoverUploads() async {
     do {
       try await uploads.recover()
@@ -157,7 +171,9 @@ public struct Daemon: Sendable {
   /// Removes what an earlier daemon left half-done.
   @Sendable private func sweep() async throws {
     let statuses = try await repository.statuses()
-    folder.sweep(statuses)
+    // Where jobs outlive the daemon, those that run are at work.
+    folder.sweep(statuses.filter { !executor.outlivesDaemon || $0.value.isEnded || $0.value == .queued })
+    if !executor.outlivesDaemon { folder.clusterFolders.fenceAll() }
     hub.store.sweep()
     let strangers = folder.strangers(statuses) + (try await uploads.strangers())
     if !strangers.isEmpty {
@@ -201,11 +217,11 @@ public struct Daemon: Sendable {
     let submission = SubmitRoute(
       repository: repository, scheduler: scheduler,
       planning: SubmissionPlanning(
-        catalog: catalog, planner: planner, hub: hub, webhookHosts: configuration.webhookHosts, pool: pool, planning: planning),
+        catalog: catalog, planner: planner, hub: hub, configuration: configuration, pool: pool, planning: planning),
       bodies: bodies, maxQueuedJobs: configuration.maxQueuedJobs)
     let jobs = JobRoutes(
       repository: repository, scheduler: scheduler, store: store, folder: folder, bodies: bodies, pool: pool, planning: planning,
-      listing: listing, maxQueuedJobs: configuration.maxQueuedJobs)
+      listing: listing, maxQueuedJobs: configuration.maxQueuedJobs, configuration: configuration)
     let events = EventRoutes(
       repository: repository, feeds: feeds, streams: StreamLimit(connections: configuration.limits.connections), listing: listing)
     let webhooks = WebhookRoutes(repository: repository, listing: listing)
@@ -226,7 +242,7 @@ public struct Daemon: Sendable {
     ServerRoute(
       repository: repository, folder: folder, files: files, drain: drain,
       limits: .init(
-        queuedJobs: configuration.maxQueuedJobs, bodyBytes: memoryLimits.bodyBytes, workers: configuration.workers, threads: threads,
+        queuedJobs: configuration.maxQueuedJobs, bodyBytes: memoryLimits.bodyBytes, workers: configuration.jobsAtOnce, threads: threads,
         memoryBytes: EngineLimits.memory(of: configuration)))
   }
 
@@ -234,7 +250,7 @@ public struct Daemon: Sendable {
     MetricsRoute(
       metrics,
       limits: .init(
-        workers: configuration.workers, threads: threads, memory: EngineLimits.memory(of: configuration),
+        workers: configuration.jobsAtOnce, threads: threads, memory: EngineLimits.memory(of: configuration),
         queue: configuration.maxQueuedJobs),
       repository: repository, scheduler: scheduler, folder: folder, budget: budget)
   }

@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import JobStore
 
@@ -14,9 +15,21 @@ public enum DaemonChecks {
       let count = configuration.tokens.count
       let access = CheckResult(
         name: "access", passed: true, detail: count == 0 ? "no tokens: loopback only" : "\(count) token\(count == 1 ? "" : "s")")
-      return [result, access] + hub(configuration.hub) + data(configuration) + roots(configuration)
+      return [result, access] + (await slurm(configuration)) + hub(configuration.hub) + data(configuration) + roots(configuration)
     } catch {
       return [CheckResult(name: "configuration", passed: false, detail: "\(error)")]
+    }
+  }
+
+  private static func slurm(_ configuration: ServiceConfiguration) async -> [CheckResult] {
+    guard configuration.executor == .slurm else { return [] }
+    do {
+      return [
+        CheckResult(
+          name: "Slurm", passed: true, detail: "answers, with \(try await SlurmExecutor.probe(configuration.slurm)) jobs of this user")
+      ]
+    } catch {
+      return [CheckResult(name: "Slurm", passed: false, detail: "\(error)")]
     }
   }
 

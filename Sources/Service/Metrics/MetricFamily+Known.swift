@@ -22,7 +22,14 @@ extension MetricFamily {
   static let calibrationTokens = MetricFamily(
     .counter, "gptqd_calibration_tokens_total", "Calibration tokens that entered the Hessians of jobs that succeeded.")
 
-  static let workers = MetricFamily(.gauge, "gptqd_workers", "Jobs that may run at once (compute.workers).")
+  static let clusterSubmissions = MetricFamily(
+    .counter, "gptqd_cluster_submissions_total", "Attempts at jobs that Slurm took, lost ones that it took again included.")
+  static let clusterRequeues = MetricFamily(
+    .counter, "gptqd_cluster_requeues_total", "Attempts that were lost, so that their jobs were queued again.")
+  static let fencedAttempts = MetricFamily(
+    .counter, "gptqd_cluster_fenced_attempts_total", "Attempts of which nothing counts any more, whatever they still do.")
+
+  static let workers = MetricFamily(.gauge, "gptqd_workers", "Jobs that may run at once (compute.workers; slurm.max_jobs).")
   static let busyWorkers = MetricFamily(.gauge, "gptqd_workers_busy", "Jobs that run.")
   static let threads = MetricFamily(.gauge, "gptqd_threads", "Cores that all jobs may use together (compute.threads).")
   static let busyThreads = MetricFamily(.gauge, "gptqd_threads_busy", "Cores that belong to the jobs that run.")

@@ -14,11 +14,12 @@ extension Schema {
     .required("attempt", .count, "How often the job was started."),
     .required("version", .integer(1...), "Grows with every change of the job; its `ETag`."),
     .required("request", .reference("JobRequest")), .optional("estimate", estimate, "What the job needs, by its plan."),
-    .optional("progress", progress),
+    .optional("progress", progress), .optional("slurm", slurm, "Where Slurm has the job, or had it last."),
     .required("degraded", .boolean, "A layer of the result is worse than the request asked for."),
     .required("warnings", .list(of: .text)),
     .required(
-      "interruptions", .list(of: .reference("Interruption")), "Ends of the daemon while the job ran, since it was submitted or retried."),
+      "interruptions", .list(of: .reference("Interruption")),
+      "Ends of the daemon, or of attempts on a cluster, while the job ran, since it was submitted or retried."),
     .optional("result", .reference("Manifest")),
     .required("damaged_files", .list(of: .text), "Files of the result whose bytes on the server's disk are wrong; they aren't served."),
     .optional("report", report, "What the job measured."), .optional("error", failure, "Why it failed."),
@@ -33,6 +34,13 @@ extension Schema {
     .optional("layer", .text, "The layer last begun."), .required("done", .count, "Layers."), .required("total", .count, "Layers."),
     .required("fraction", .number(0...1), "Part of the whole work, evaluation and writing included."), .optional("eta_seconds", .number),
     .optional("bytes_done", .count, "While the model is downloaded, of which `fraction` tells then."), .optional("bytes_total", .count),
+  ])
+
+  private static let slurm = object([
+    .optional("name", .text, "Of the Slurm job: unique for each attempt."), .optional("id", .integer, "Slurm's number of it."),
+    .optional("state", .text, "As squeue names it; `SUBMITTING` before Slurm has it, `LOST` where Slurm doesn't know it any more."),
+    .optional("reason", .text, "Why it waits or ended."), .optional("nodes", .text, "As squeue lists them."),
+    .optional("submitted_at", .time), .optional("unreachable", .text, "Why Slurm can't be asked."),
   ])
 
   private static let report = object([
@@ -57,7 +65,8 @@ extension Schema {
   static let interruption = object([
     .required("found_at", .time, "When a daemon found that the one before had ended."), .optional("stage", stage),
     .required("layers_done", .count), .optional("layer", .text, "The one that wasn't done."),
-  ]).described("The daemon ended without having stopped the job.")
+    .optional("reason", .text, "What is known of an attempt's end; absent where the daemon ended."),
+  ]).described("The daemon, or an attempt on a cluster, ended without having stopped the job.")
 
   /// A variant for each kind.
   static let event = one(of: JobEvent.Kind.allCases.map { event($0, data: data(of: $0)) })

@@ -13,6 +13,8 @@ extension Schema {
     .optional("moe", mixture.orNull), .optional("calibration", calibration.orNull), .optional("evaluation", evaluation.orNull),
     .optional("webhook", webhook.orNull, "Who is told of the job's end; the host must be one of `webhooks.allowed_hosts`."),
     .optional("priority", integer(-1000...1000).orNull.withDefault(0), "Higher runs first."),
+    .optional("slurm", slurm.orNull, "What the job needs of a cluster; only where `compute.executor` is `slurm`."),
+    .optional("nodes", integer(1...1024).orNull.withDefault(1), "That compute it together; at most `slurm.max_nodes`."),
   ])
   .described("`escalate_samples` must rise, and no two rules of `dynamic` may have one pattern: a schema can't say either.")
   .with("if", members(["kind": constant("layers")], required: ["kind"]).json)
@@ -28,11 +30,25 @@ extension Schema {
         .optional("escalate_samples", escalation.orNull), .optional("on_exhausted", choice(of: RecoveryRequest.Exhausted.self).orNull),
       ]).orNull),
     .optional("moe", object([.optional("starved", choice(of: MixtureRequest.Starved.self).orNull)]).orNull),
+    .optional("slurm", slurm.orNull), .optional("nodes", integer(1...1024).orNull),
+  ])
+
+  /// Absent: the server's default.
+  private static let slurm = object([
+    .optional("partition", text(pattern: "^[A-Za-z0-9._][A-Za-z0-9._-]*$", characters: 1...96).with("not", ["enum": [".", ".."]]).orNull),
+    .optional("cpus", integer(1...4096).orNull, "Of each node."),
+    .optional("memory", text(pattern: "^[0-9]{1,6}([kK]|[mM]|[gG]|[tT])[iI][bB]$|^[0-9]{1,18}$").orNull, "Of each node, such as `64GiB`."),
+    .optional(
+      "time", text(pattern: "^(?=.*[1-9])([0-9]{1,3}-)?[0-9]{1,4}(:[0-9]{1,4}){0,2}$").orNull,
+      "Of an attempt, as Slurm writes it: `90` (minutes), `12:00:00`, `2-12:00:00`."),
+    .optional(
+      "constraint", text(pattern: "^[A-Za-z0-9._&|*,\\[\\]()][A-Za-z0-9._&|*,\\[\\]()-]*$", characters: 1...256).orNull,
+      "Features of its nodes."),
   ])
 
   /// Files of layers bring their own Hessians.
   private static let ofLayers = members([
-    "model": name, "moe": null, "calibration": null, "evaluation": null,
+    "model": name, "moe": null, "calibration": null, "evaluation": null, "nodes": Schema(["enum": [1, .null]]),
     "quantization": members(["lm_head": Schema(["enum": [false, .null]]), "error_compensation": Schema(["enum": [0, .null]])]),
     "recovery": members(["escalate_samples": Schema(["maxItems": 0])]),
   ])

@@ -31,6 +31,12 @@ extension Schema {
       "evaluation",
       object([.required("dataset", text), .optional("samples", integer(1...)), .optional("sequence_length", integer(1...))])),
     .optional("webhook", object([.required("url", text, "Its secret isn't shown.")])), .required("priority", integer),
+    .optional(
+      "slurm",
+      object([
+        .optional("partition", text), .optional("cpus", integer(1...)), .optional("memory", text), .optional("time", text),
+        .optional("constraint", text),
+      ])), .optional("nodes", integer(1...)),
   ])
 
   static let hubReference = object([

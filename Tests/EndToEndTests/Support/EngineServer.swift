@@ -50,7 +50,10 @@ struct EngineServer: Sendable {
     let limits = EngineLimits(configuration)
     let work = EngineWork(limits, maxShardBytes: 1 << 30)
     let daemon = try Daemon(
-      configuration, planner: EnginePlanner(limits, dataFolder: configuration.dataFolder) { freeBytes ?? FileManager.freeBytes(in: $0) },
+      configuration,
+      planner: EnginePlanner(memory: configuration.plannedMemory(of:), dataFolder: configuration.dataFolder) {
+        freeBytes ?? FileManager.freeBytes(in: $0)
+      },
       work: work.run,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await testGracefulShutdown { trigger in

@@ -16,10 +16,14 @@ import Testing
 
   private static let rule = DynamicRule(pattern: "+:a", bits: 4, groupSize: -1, sym: true, descAct: true, mse: true, dampPercent: 0.5)
 
+  private static let slurm = SlurmRequest(
+    partition: "p", cpus: 1, memory: ByteSize(bytes: 1024), time: SlurmTime("1:00:00"), constraint: "c")
+
   private static let request = JobRequest(
     model: "m", quantization: .init(dynamic: [rule]), moe: .init(), calibration: .init(dataset: "d", samples: 1, sequenceLength: 2),
     evaluation: .init(dataset: "d", samples: 1, sequenceLength: 2),
-    webhook: (try? WebhookURL("https://example.com/x")).map { WebhookRequest(url: $0, secret: nil) })
+    webhook: (try? WebhookURL("https://example.com/x")).map { WebhookRequest(url: $0, secret: nil) },
+    slurm: slurm, nodes: 2)
 
   private static let hub = HubReference(hub: "a/b", revision: "main", commit: String(repeating: "a", count: 40))
 
@@ -45,13 +49,14 @@ import Testing
     repo: "jobs/x", revision: String(repeating: "a", count: 40),
     files: [.init(path: "f", size: 1, sha256: String(repeating: "0", count: 64))])
 
-  private static let interruption = Job.Interruption(foundAt: Date(), stage: .preparing, layersDone: 0, layer: "l")
+  private static let interruption = Job.Interruption(foundAt: Date(), stage: .preparing, layersDone: 0, layer: "l", reason: "r")
 
   private static var job: Job {
     var job = Job(
       id: JobID(), request: request, createdAt: Date(), warnings: ["w"], estimate: .init(memoryBytes: 1, diskBytes: 1, artifactBytes: 1))
     (job.stage, job.startedAt, job.finishedAt) = (.quantizing, Date(), Date())
     job.progress = .init(layer: "l", done: 0, total: 1, fraction: 0.5, etaSeconds: 1, bytesDone: 1, bytesTotal: 2)
+    job.slurm = .init(name: "n", id: 1, state: "PENDING", reason: "r", nodes: "n1", submittedAt: Date(), unreachable: "u")
     job.interruptions = [interruption]
     (job.result, job.damagedFiles) = (manifest, ["f"])
     job.report = .init(

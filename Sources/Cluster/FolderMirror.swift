@@ -1,0 +1,31 @@
+import Checkpoint
+import Foundation
+
+/// Makes a folder hold the files of another one, without copying where the file system has hard links.
+package enum FolderMirror {
+  /// Files that are being written (`.tmp`) are left out; each file is there in full or not at all.
+  package static func mirror(_ source: URL, at target: URL) throws {
+    try DurableFile.makeFolder(target, permissions: 0o700)
+    let names = try FileManager.default.contentsOfDirectory(atPath: source.path).filter { !$0.hasSuffix(".tmp") }
+    for name in names { try put(source.appending(component: name), at: target.appending(component: name)) }
+    for name in try FileManager.default.contentsOfDirectory(atPath: target.path) where !names.contains(name) {
+      try? FileManager.default.removeItem(at: target.appending(component: name))
+    }
+    try DurableFile.syncFolder(target)
+  }
+
+  private static func put(_ file: URL, at target: URL) throws {
+    if let one = FileIdentity(of: file), let other = FileIdentity(of: target), one.inode == other.inode { return }
+    let temporary = target.appendingPathExtension("tmp")
+    _ = unsafe unlink(temporary.path)
+    if unsafe link(file.path, temporary.path) != 0 {
+      // Whoever made it may have removed it meanwhile: what replaced it is there too.
+      guard errno != ENOENT else { return }
+      try FileManager.default.copyItem(at: file, to: temporary)
+      let copy = try FileHandle(forWritingTo: temporary)
+      try copy.synchronize()
+      try copy.close()
+    }
+    try DurableFile.move(temporary, to: target)
+  }
+}
