@@ -77,9 +77,8 @@ extension RankGroup {
   /// - Throws: `RankError`; what `value` throws, on rank 0.
   public func agreed<Value: Codable>(_ value: () throws -> Value) throws -> Value {
     guard count > 1 else { return try value() }
-    let said: [Value?] = try gather(rank == 0 ? value() : nil)
-    guard case .some(.some(let value)) = said.first else { throw RankError.disagreement }
-    return value
+    guard let said = try gather(rank == 0 ? [value()] : []).first?.first else { throw RankError.disagreement }
+    return said
   }
 
   /// Returns when all ranks have called it.
