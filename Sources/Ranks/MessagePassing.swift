@@ -12,8 +12,10 @@ public final class MessagePassing: RankGroup {
   /// Starts MPI. A process can do so once.
   ///
   /// - Throws: `RankError`.
-  public init() throws {
-    library = try MPILibrary()
+  public convenience init() throws { try self.init(library: "libgptqdmpi.so") }
+
+  package init(library name: String) throws {
+    library = try MPILibrary(name)
     try library.check(library.start(), "the start of MPI")
     (rank, count) = (Int(library.rank()), Int(library.count()))
   }
@@ -41,7 +43,6 @@ public final class MessagePassing: RankGroup {
 
 /// The functions of `libgptqdmpi.so` (Sources/CMPIShim).
 private struct MPILibrary: Sendable {
-  private static let name = "libgptqdmpi.so"
   private static let abandonedStatus: Int32 = -1
 
   let start: @convention(c) () -> Int32
@@ -57,10 +58,11 @@ private struct MPILibrary: Sendable {
   private let abandonment: @convention(c) (UnsafeMutablePointer<Int32>) -> UnsafePointer<CChar>
   private let message: @convention(c) (Int32, UnsafeMutablePointer<CChar>, Int32) -> Void
 
-  init() throws {
-    let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(component: Self.name)
+  /// - Parameter name: Of the file beside this program, or in the library path.
+  init(_ name: String) throws {
+    let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(component: name)
     // MPI's own plugins look for its symbols among the global ones.
-    let handle = dlopen(beside.path, RTLD_NOW | RTLD_GLOBAL) ?? dlopen(Self.name, RTLD_NOW | RTLD_GLOBAL)
+    let handle = dlopen(beside.path, RTLD_NOW | RTLD_GLOBAL) ?? dlopen(name, RTLD_NOW | RTLD_GLOBAL)
     guard let handle else { throw RankError.noMessagePassing(reason: String(cString: dlerror())) }
     func function<Function>(_ name: String, as type: Function.Type) throws -> Function {
       guard let address = dlsym(handle, name) else { throw RankError.noMessagePassing(reason: "it has no function \(name)") }
