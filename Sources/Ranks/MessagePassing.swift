@@ -35,7 +35,10 @@ public final class MessagePassing: RankGroup {
   public func finish() throws { try library.check(library.finish(), "the end of MPI") }
 
   /// Ends the processes of all ranks, this one too, with an exit status: the last thing that is done after a failure.
-  public func endAll(status: Int32) -> Never {
+  ///
+  /// - Parameter patience: How long another rank, such as one that has to record the failure, may take to do so first.
+  public func endAll(status: Int32, after patience: Duration = .zero) -> Never {
+    Thread.sleep(forTimeInterval: patience / .seconds(1))
     library.endAll(status)
     exit(status)
   }
