@@ -9,12 +9,18 @@ let targetCPU = Context.environment["GPTQD_MARCH"] ?? "native"
 let kernel: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(targetCPU)"])]
 let safe: [SwiftSetting] = [.strictMemorySafety()]
 
+/// `make mpi`: the library that passes messages between the processes of a job. Nothing else needs MPI.
+let mpi = Context.environment["GPTQD_MPI"] == "1"
+let mpiProducts: [Product] = mpi ? [.library(name: "gptqdmpi", type: .dynamic, targets: ["CMPIShim"])] : []
+let mpiTargets: [Target] =
+  mpi ? [.systemLibrary(name: "CMPI", pkgConfig: "ompi-c"), .target(name: "CMPIShim", dependencies: ["CMPI"])] : []
+
 let package = Package(
   name: "gptqd",
   products: [
     .executable(name: "gptqd", targets: ["gptqd"]),
     .executable(name: "gptqctl", targets: ["gptqctl"]),
-  ],
+  ] + mpiProducts,
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
@@ -37,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CCurl"),
 
     .target(name: "StrictJSON", swiftSettings: safe),
+    .target(name: "Ranks", swiftSettings: kernel),
     .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"], swiftSettings: kernel),
     .target(name: "Checkpoint", dependencies: ["StrictJSON"], swiftSettings: kernel),
     .target(name: "Patterns", dependencies: ["CPCRE2"]),
@@ -46,7 +53,7 @@ let package = Package(
     .target(
       name: "Quantization",
       dependencies: [
-        "LinearAlgebra", "Checkpoint", "Tokenization", "Transformer", "Patterns", "StrictJSON",
+        "LinearAlgebra", "Checkpoint", "Tokenization", "Transformer", "Patterns", "Ranks", "StrictJSON",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: kernel),
 
@@ -78,7 +85,7 @@ let package = Package(
       name: "Service",
       dependencies: [
         "CCurl", "Cluster", "Dashboard", "JobModel", "JobStore", "JobRunner", "Quantization", "Transformer", "Tokenization", "Checkpoint",
-        "LinearAlgebra", "StrictJSON",
+        "LinearAlgebra", "Ranks", "StrictJSON",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -109,7 +116,7 @@ let package = Package(
     .executableTarget(
       name: "gptqd-bench",
       dependencies: [
-        "Quantization", "Transformer", "Tokenization", "LinearAlgebra", "Checkpoint", "StrictJSON",
+        "Quantization", "Transformer", "Tokenization", "LinearAlgebra", "Checkpoint", "Ranks", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Sources/gptqd-bench", resources: [.embedInCode("Peers/gptqmodel.py"), .embedInCode("Peers/tokenizers.py")],
       swiftSettings: safe),
@@ -168,7 +175,8 @@ let package = Package(
       name: "TransformerTests", dependencies: ["Transformer", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),
     .testTarget(
       name: "QuantizationTests",
-      dependencies: ["Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "StrictJSON"], exclude: ["Fixtures"]),
-  ],
+      dependencies: ["Quantization", "Transformer", "Tokenization", "Checkpoint", "LinearAlgebra", "Ranks", "StrictJSON"],
+      exclude: ["Fixtures"]),
+  ] + mpiTargets,
   swiftLanguageModes: [.v6]
 )

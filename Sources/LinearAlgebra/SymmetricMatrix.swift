@@ -26,13 +26,15 @@ public struct SymmetricMatrix: Sendable {
   public init(_ matrix: Matrix<Double>) {
     precondition(matrix.rows == matrix.columns)
     self.init(size: matrix.rows)
-    withTiles { tile in
-      for row in tile.rows {
-        for column in max(row, tile.columns.lowerBound)..<tile.columns.upperBound {
-          let value = matrix[row, column]
-          tile.base[(row - tile.rows.lowerBound) * tile.columns.count + column - tile.columns.lowerBound] = value
-          guard tile.isDiagonal else { continue }
-          tile.base[(column - tile.columns.lowerBound) * tile.columns.count + row - tile.rows.lowerBound] = value
+    withTiles { tiles in
+      tiles.forEach { tile in
+        for row in tile.rows {
+          for column in max(row, tile.columns.lowerBound)..<tile.columns.upperBound {
+            let value = matrix[row, column]
+            tile.base[(row - tile.rows.lowerBound) * tile.columns.count + column - tile.columns.lowerBound] = value
+            guard tile.isDiagonal else { continue }
+            tile.base[(column - tile.columns.lowerBound) * tile.columns.count + row - tile.rows.lowerBound] = value
+          }
         }
       }
     }
@@ -55,31 +57,22 @@ public struct SymmetricMatrix: Sendable {
     return tile + (row - tileRow * edge) * width + column - tileColumn * edge
   }
 
-  private struct Tile {
-    let rows: Range<Int>
-    let columns: Range<Int>
-    /// [rows, columns].
-    let base: UnsafeMutablePointer<Double>
-
-    var isDiagonal: Bool { rows == columns }
-  }
-
-  /// Calls `body` for every tile, several at once; those off the diagonal, which are more work, first.
-  private mutating func withTiles(_ body: (Tile) -> Void) {
+  /// Lends the tiles, those off the diagonal, which are more work, first.
+  public mutating func withTiles<Result>(_ body: (SymmetricTiles) throws -> Result) rethrows -> Result {
     let tileCount = tileRowOffsets.count
     let pairs = (0..<tileCount).flatMap { row in (row..<tileCount).map { (row, $0) } }
     let ordered = pairs.filter { $0.0 != $0.1 } + pairs.filter { $0.0 == $0.1 }
     let (size, edge) = (size, edge)
     let offsets = ordered.map { offset($0.0 * edge, $0.1 * edge) }
-    tiles.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      forEachTask(ordered.count) { index in
-        let (row, column) = ordered[index]
-        body(
-          Tile(
-            rows: row * edge..<min(size, (row + 1) * edge), columns: column * edge..<min(size, (column + 1) * edge),
-            base: base + offsets[index]))
-      }
+    return try tiles.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return try body(SymmetricTiles([])) }
+      return try body(
+        SymmetricTiles(
+          zip(ordered, offsets).map { position, offset in
+            SymmetricTiles.Tile(
+              rows: position.0 * edge..<min(size, (position.0 + 1) * edge),
+              columns: position.1 * edge..<min(size, (position.1 + 1) * edge), base: base + offset)
+          }))
     }
   }
 }
@@ -93,34 +86,7 @@ extension SymmetricMatrix {
   public mutating func addGram(of x: MatrixView<Float>) {
     precondition(x.columns == size)
     guard x.rows > 0 else { return }
-    withTiles { tile in
-      let count = tile.rows.count * tile.columns.count
-      let (left, right) = (x[rows: 0..<x.rows, columns: tile.rows], x[rows: 0..<x.rows, columns: tile.columns])
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { products in
-        guard let products = products.baseAddress else { return }
-        let target = MutableMatrixView(base: products, rows: tile.rows.count, columns: tile.columns.count, rowStride: tile.columns.count)
-        if tile.isDiagonal {
-          LinearAlgebra.addGram(of: left, to: target, keeping: 0)
-          mirrorUpper(target)
-        } else {
-          multiply(left, .transposed, by: right, into: target)
-        }
-        guard isFinite(products, count: count) else { return Self.addInFloat64(left, right, to: tile) }
-        for index in 0..<count { tile.base[index] += Double(products[index]) }
-      }
-    }
-  }
-
-  private static func addInFloat64(_ left: MatrixView<Float>, _ right: MatrixView<Float>, to tile: Tile) {
-    let (left, right) = (Matrix<Double>(left), Matrix<Double>(right))
-    left.withView { left in
-      right.withView { right in
-        multiply(
-          left, .transposed, by: right,
-          into: MutableMatrixView(base: tile.base, rows: tile.rows.count, columns: tile.columns.count, rowStride: tile.columns.count),
-          keeping: 1)
-      }
-    }
+    withTiles { $0.add([x]) }
   }
 
   /// Adds factor·other.
@@ -137,8 +103,8 @@ extension SymmetricMatrix {
 
   /// Multiplies every entry.
   public mutating func scale(by factor: Double) {
-    withTiles { tile in
-      for index in 0..<tile.rows.count * tile.columns.count { tile.base[index] *= factor }
+    withTiles { tiles in
+      tiles.forEach { tile in for index in 0..<tile.size { tile.base[index] *= factor } }
     }
   }
 
@@ -203,17 +169,4 @@ extension SymmetricMatrix {
       }
     }
   }
-}
-
-/// Copies the upper triangle of a square to the lower.
-private func mirrorUpper(_ square: MutableMatrixView<Float>) {
-  for row in 0..<square.rows {
-    for column in row + 1..<max(row + 1, square.columns) { square[column, row] = square[row, column] }
-  }
-}
-
-private func isFinite(_ values: UnsafePointer<Float>, count: Int) -> Bool {
-  var largest: UInt32 = 0
-  for index in 0..<count { largest = max(largest, values[index].bitPattern & 0x7FFF_FFFF) }
-  return largest < Float.infinity.bitPattern
 }

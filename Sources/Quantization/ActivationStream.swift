@@ -32,7 +32,7 @@ final class ActivationStream {
   }
 
   /// The hidden states that enter the first block.
-  func begin<Source>(_ tokens: ArraySlice<Int32>, at rows: Range<Int>, model: CausalLanguageModel<Source>) throws {
+  func begin<Source>(_ tokens: [Int32], at rows: Range<Int>, model: CausalLanguageModel<Source>) throws {
     defer { release(rows) }
     try model.embed(tokens, into: hidden[rows])
   }

@@ -63,7 +63,7 @@ public struct BlockFiles: Sendable {
   }
 
   /// Frees the space of what can be computed again.
-  public static func removeHiddenStates(in folder: URL) { HiddenStateFile.removeAll(in: folder, but: nil) }
+  public static func removeHiddenStates(in folder: URL) { SharedHiddenStates.removeAll(in: folder, butOf: nil) }
 
   func open(_ block: Int) throws -> SafetensorsFile { try SafetensorsFile(file(block)) }
 
@@ -120,7 +120,7 @@ public struct BlockFiles: Sendable {
 
 /// What finished blocks were made from: digests by what they are of, such as "the dataset".
 public struct BlockSource: Codable, Hashable, Sendable {
-  private let digests: [String: String]
+  let digests: [String: String]
 
   public init(_ digests: [String: String]) { self.digests = digests }
 

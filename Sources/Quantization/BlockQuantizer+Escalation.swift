@@ -43,13 +43,12 @@ extension BlockQuantizer {
   private func count(
     _ samples: Range<Int>, at stage: BlockStage, for groups: [[LinearLayer]], in counts: inout [Int]
   ) throws {
-    for use in CalibrationSamples.Use.allCases {
-      for pass in run.passes(samples, for: use) {
-        try observer.checkCancellation()
-        try advance(pass, to: stage)
-        guard use == .calibration else { continue }
-        for batch in run.batches(of: pass) {
-          run.quantized.withInput(of: .mlpInput, block, batch) { input in
+    for stretch in run.stretches(samples) {
+      try observer.checkCancellation()
+      try advance(stretch, to: stage)
+      for step in stretch.steps where step.use == .calibration {
+        for rows in run.samples.localRows(of: step) {
+          run.quantized.withInput(of: .mlpInput, block, rows) { input in
             guard let routing = block.routing(of: input) else { return }
             for (index, group) in groups.enumerated() {
               counts[index] += routing.tokens(of: group[0].place.expert, among: input.rows).count

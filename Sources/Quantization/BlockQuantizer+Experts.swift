@@ -3,48 +3,43 @@ import Transformer
 
 /// Experts get the inputs of the tokens that the router gives them, as the quantized blocks before lead to.
 extension BlockQuantizer {
-  /// Adds a batch's tokens to the statistics of the experts that compute them.
-  func addExpertInputs(
-    of stage: BlockStage, _ use: CalibrationSamples.Use, _ batch: Range<Int>, to statistics: inout [StageStatistics]
-  ) throws {
-    try withInputs(of: .mlpInput, batch) { input, originalInput, _ in
-      guard let routing = block.routing(of: input) else { return }
-      for index in statistics.indices {
-        try add(
-          use, input, originalInput, batch, at: routing.tokens(of: statistics[index].expert, among: input.rows), of: stage,
-          to: &statistics[index])
+  /// Adds a step's tokens to the statistics of the experts that compute them.
+  func addExpertInputs(of stage: BlockStage, _ step: CalibrationStep, to statistics: inout [StageStatistics]) throws {
+    for rows in run.samples.localRows(of: step) {
+      try withInputs(of: .mlpInput, [rows]) { inputs in
+        guard let input = inputs.first, let routing = block.routing(of: input.quantized) else { return }
+        for index in statistics.indices {
+          try add(step, input, at: routing.tokens(of: statistics[index].expert, among: rows.count), of: stage, to: &statistics[index])
+        }
       }
     }
   }
 
   private func add(
-    _ use: CalibrationSamples.Use, _ input: MatrixView<Float>, _ originalInput: MatrixView<Float>?, _ batch: Range<Int>,
-    at tokens: [Int], of stage: BlockStage, to statistics: inout StageStatistics
+    _ step: CalibrationStep, _ input: StageInputs, at tokens: [Int], of stage: BlockStage, to statistics: inout StageStatistics
   ) throws {
     guard let expert = statistics.expert else { return }
-    try run.drop(monitor, originalMonitor, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
+    try run.drop(monitor, originalMonitor, in: step, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
     let dropped = run.samples.dropped.count
-    let remaining = run.samples.remaining(in: batch)
-    let kept = tokens.filter { token in remaining.contains { $0.contains(batch.lowerBound + token) } }
+    let remaining = run.samples.localRows(of: step)
+    let kept = tokens.filter { token in remaining.contains { $0.contains(input.rows.lowerBound + token) } }
     guard !kept.isEmpty else { return }
-    try withExpertInput(expert, of: stage, block, input, at: kept, monitor) { quantized in
-      guard let original, let originalInput else {
-        if try !lost(since: dropped, &statistics) { statistics.add(use, quantized: quantized, original: nil) }
-        return
-      }
-      try withExpertInput(expert, of: stage, original, originalInput, at: kept, originalMonitor) { originalValues in
-        if try !lost(since: dropped, &statistics) { statistics.add(use, quantized: quantized, original: originalValues) }
-      }
+    func add(_ quantized: MatrixView<Float>, _ original: MatrixView<Float>?) throws {
+      guard try !lost(since: dropped, in: step, &statistics) else { return }
+      let inputs = StageInputs(rows: 0..<quantized.rows, quantized: quantized, original: original)
+      try statistics.add(step.use, [inputs], tokens: [quantized.rows], sums: run.sums)
+    }
+    try withExpertInput(expert, of: stage, block, input.quantized, at: kept, monitor) { quantized in
+      guard let original, let originalInput = input.original else { return try add(quantized, nil) }
+      try withExpertInput(expert, of: stage, original, originalInput, at: kept, originalMonitor) { try add(quantized, $0) }
     }
     // Without the sequences whose activations were lost inside the expert.
-    if run.samples.dropped.count > dropped {
-      try add(use, input, originalInput, batch, at: kept, of: stage, to: &statistics)
-    }
+    if run.samples.dropped.count > dropped { try self.add(step, input, at: kept, of: stage, to: &statistics) }
   }
 
   /// Whether sequences had to be dropped for what was just computed.
-  private func lost(since dropped: Int, _ statistics: inout StageStatistics) throws -> Bool {
-    try run.drop(monitor, originalMonitor, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
+  private func lost(since dropped: Int, in step: CalibrationStep, _ statistics: inout StageStatistics) throws -> Bool {
+    try run.drop(monitor, originalMonitor, in: step, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
     return run.samples.dropped.count > dropped
   }
 
@@ -106,18 +101,14 @@ extension BlockQuantizer {
     guard let expert = statistics.expert else { return all }
     let tokens = run.samples.calibrating * run.samples.length
     try observer.needsMore(run.work.gram(inputs: layer.inputs, tokens: tokens))
-    for pass in run.passes(0..<run.samples.count, for: .calibration) {
-      for batch in run.batches(of: pass) {
-        try observer.checkCancellation()
-        try run.quantized.withInput(of: .mlpInput, block, batch) { input in
-          let remaining = run.samples.remaining(in: batch)
-          for part in remaining {
-            let rows = part.map { $0 - batch.lowerBound }
-            try withExpertInput(expert, of: stage, block, input, at: rows, nil) { all.add($0) }
-          }
+    for step in run.stretches(0..<run.samples.count, for: .calibration).flatMap(\.steps) {
+      try observer.checkCancellation()
+      for rows in run.samples.localRows(of: step) {
+        try run.quantized.withInput(of: .mlpInput, block, rows) { input in
+          try withExpertInput(expert, of: stage, block, input, at: Array(0..<rows.count), nil) { all.add($0) }
         }
-        try observer.did(run.work.gram(inputs: layer.inputs, tokens: batch.count))
       }
+      try observer.did(run.work.gram(inputs: layer.inputs, tokens: step.tokens))
     }
     return all
   }

@@ -31,31 +31,26 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     for stage in BlockStage.allCases { results += try quantize(stage) }
     try finish()
     try run.drop(monitor, originalMonitor, layer: run.configuration.linears(ofBlock: block.index).last.map { LayerIdentity($0) })
-    return (results, monitor.peaks)
+    return (results, try run.peaks(monitor))
   }
 
-  /// Takes the sequences out of the block. Only the output head needs what comes out of the last one; for its magnitudes a batch
-  /// is enough.
+  /// Takes the sequences out of the block. Only the output head needs what comes out of the last one; for its magnitudes a
+  /// granule is enough.
   private func finish() throws {
     let isLast = block.index == run.configuration.blockCount - 1
     guard !isLast || run.quantizesHead else {
-      let passes = CalibrationSamples.Use.allCases.flatMap { run.passes(0..<run.samples.count, for: $0) }
-      if let pass = passes.first {
-        run.quantized.finish(block, run.batches(of: pass)[0], monitor: monitor)
-      }
+      for rows in run.firstGranule { run.quantized.finish(block, rows, monitor: monitor) }
       return
     }
-    for use in CalibrationSamples.Use.allCases {
-      for rows in run.passes(0..<run.samples.count, for: use) {
-        try observer.checkCancellation()
+    for stretch in run.stretches(0..<run.samples.count) {
+      try observer.checkCancellation()
+      let needsOriginal = !isLast && !compensatesByOutputs(.mlpOutput)
+      for rows in stretch.passes {
         run.quantized.finish(block, rows, monitor: monitor)
-        var streams = 1.0
-        if let original, !isLast, !compensatesByOutputs(.mlpOutput) {
-          run.original?.finish(original, rows, monitor: originalMonitor)
-          streams += 1
-        }
-        try observer.did(run.work.forward(.mlpOutput, ofBlock: block.index, tokens: rows.count, length: run.samples.length) * streams)
+        if let original, needsOriginal { run.original?.finish(original, rows, monitor: originalMonitor) }
       }
+      let streams = original != nil && needsOriginal ? 2.0 : 1
+      try observer.did(run.work.forward(.mlpOutput, ofBlock: block.index, tokens: stretch.tokens, length: run.samples.length) * streams)
     }
   }
 
@@ -69,9 +64,9 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
   private mutating func quantize(_ stage: BlockStage) throws -> [LayerResult] {
     let groups = run.groups(of: stage, ofBlock: block.index)
     if groups.isEmpty {
-      for pass in CalibrationSamples.Use.allCases.flatMap({ run.passes(0..<run.samples.count, for: $0) }) {
+      for stretch in run.stretches(0..<run.samples.count) {
         try observer.checkCancellation()
-        try advance(pass, to: stage)
+        try advance(stretch, to: stage)
       }
     }
     let results = try quantize(groups, of: stage) + leaveAlone(stage)
@@ -103,6 +98,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
       count(&statistics)
       try escalate(stage, into: &statistics)
       let starved = try completeExperts(of: stage, &statistics)
+      for index in statistics.indices { try statistics[index].complete(run.sums) }
       statistics.reverse()
       var results: [LayerResult] = []
       while let next = statistics.popLast() { results += try solve(next, starved[next.layers[0]]) }
@@ -116,6 +112,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
     var results: [LayerResult] = []
     var hessian: SymmetricMatrix?
     if policy == nil { hessian = statistics.takeHessian() }
+    let proposal = statistics.proposal()
     while !parts.isEmpty {
       let layers = parts.removeFirst()
       var start = ContinuousClock.now
@@ -134,7 +131,7 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
         if layer != layers[0] { try observer.began(identity) }
         let weight = block[layer.place].weight
         let (result, rows) = try solver.quantize(
-          whole: weight, of: identity, preparation, compensation: statistics.proposal(for: weight), start: start)
+          whole: weight, of: identity, preparation, compensation: proposal, start: start)
         start = .now
         if let rows { block.replaceWeight(at: layer.place, with: rows.dequantized()) }
         try observer.did(run.work.solve(layer))
@@ -150,61 +147,65 @@ struct BlockQuantizer<Observer: QuantizationObserver> {
   private func feed(
     _ samples: Range<Int>, to stage: BlockStage, into statistics: inout [StageStatistics], advancing: Bool
   ) throws {
-    for use in CalibrationSamples.Use.allCases {
-      for pass in run.passes(samples, for: use) {
+    for stretch in run.stretches(samples) {
+      try observer.checkCancellation()
+      if advancing { try advance(stretch, to: stage) }
+      for step in stretch.steps {
         try observer.checkCancellation()
-        if advancing { try advance(pass, to: stage) }
-        for batch in run.batches(of: pass) {
-          try observer.checkCancellation()
-          if statistics[0].expert == nil {
-            try addInputs(of: stage, use, batch, to: &statistics[0])
-          } else {
-            try addExpertInputs(of: stage, use, batch, to: &statistics)
-          }
-          if use != .heldOut {
-            try observer.did(statistics.reduce(0) { $0 + run.work.accumulation($1.layers, rows: batch.count) })
-          }
+        if statistics[0].expert == nil {
+          try addInputs(of: stage, step, to: &statistics[0])
+        } else {
+          try addExpertInputs(of: stage, step, to: &statistics)
+        }
+        if step.use != .heldOut {
+          try observer.did(statistics.reduce(0) { $0 + run.work.accumulation($1.layers, rows: step.tokens) })
         }
       }
     }
   }
 
-  func advance(_ pass: Range<Int>, to stage: BlockStage) throws {
-    run.quantized.advance(to: stage, block, pass, monitor: monitor)
-    if let original { run.original?.advance(to: stage, original, pass, monitor: originalMonitor) }
-    try observer.did(run.work.preceding(stage, ofBlock: block.index, tokens: pass.count, length: run.samples.length) * run.streams)
+  func advance(_ stretch: CalibrationStretch, to stage: BlockStage) throws {
+    for rows in stretch.passes {
+      run.quantized.advance(to: stage, block, rows, monitor: monitor)
+      if let original { run.original?.advance(to: stage, original, rows, monitor: originalMonitor) }
+    }
+    try observer.did(run.work.preceding(stage, ofBlock: block.index, tokens: stretch.tokens, length: run.samples.length) * run.streams)
   }
 
   private func count(_ statistics: inout [StageStatistics]) {
     for index in statistics.indices { statistics[index].count(length: run.samples.length, samples: run.samples.calibrating) }
   }
 
-  private func addInputs(
-    of stage: BlockStage, _ use: CalibrationSamples.Use, _ batch: Range<Int>, to statistics: inout StageStatistics
-  ) throws {
-    try withInputs(of: stage, batch) { input, originalInput, outputs in
-      try run.drop(monitor, originalMonitor, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
-      for part in run.samples.remaining(in: batch) {
-        let window = part.lowerBound - batch.lowerBound..<part.upperBound - batch.lowerBound
-        statistics.add(
-          use, quantized: input[rows: window], original: originalInput.map { $0[rows: window] },
-          outputs: outputs.map { $0[rows: window] })
-      }
+  private func addInputs(of stage: BlockStage, _ step: CalibrationStep, to statistics: inout StageStatistics) throws {
+    try withInputs(of: stage, run.samples.localRows(of: step)[...]) { inputs in
+      try run.drop(
+        monitor, originalMonitor, in: step, layers: statistics.identities, log: &statistics.log, damping: statistics.damping)
+      try statistics.add(
+        step.use, inputs.windows(of: run.samples.localRows(of: step)), tokens: run.samples.tokensByRank(of: step), sums: run.sums)
+    }
+    if original != nil, compensatesByOutputs(stage) {
+      try observer.did(run.work.forward(stage, ofBlock: block.index, tokens: step.tokens, length: run.samples.length))
     }
   }
 
   /// Lends a stage's inputs as the quantized and the original blocks before it give them, and the original's outputs where these
   /// are compensated by; they leave the block then.
+  ///
+  /// - Parameters:
+  ///   - parts: Rows of the streams.
+  ///   - inputs: Of parts before these.
   func withInputs(
-    of stage: BlockStage, _ rows: Range<Int>,
-    _ body: (_ quantized: MatrixView<Float>, _ original: MatrixView<Float>?, _ outputs: MatrixView<Float>?) throws -> Void
+    of stage: BlockStage, _ parts: ArraySlice<Range<Int>>, after inputs: [StageInputs] = [], _ body: ([StageInputs]) throws -> Void
   ) throws {
+    guard let rows = parts.first else { return try body(inputs) }
+    func goOn(_ input: StageInputs) throws { try withInputs(of: stage, parts.dropFirst(), after: inputs + [input], body) }
     try run.quantized.withInput(of: stage, block, rows, monitor: monitor) { quantized in
-      guard let original, let stream = run.original else { return try body(quantized, nil, nil) }
+      guard let original, let stream = run.original else { return try goOn(StageInputs(rows: rows, quantized: quantized)) }
       try stream.withInput(of: stage, original, rows, monitor: originalMonitor) { input in
-        guard compensatesByOutputs(stage) else { return try body(quantized, input, nil) }
-        try stream.withOutput(original, of: input, rows, monitor: originalMonitor) { try body(quantized, input, $0) }
-        try observer.did(run.work.forward(stage, ofBlock: block.index, tokens: rows.count, length: run.samples.length))
+        guard compensatesByOutputs(stage) else { return try goOn(StageInputs(rows: rows, quantized: quantized, original: input)) }
+        try stream.withOutput(original, of: input, rows, monitor: originalMonitor) {
+          try goOn(StageInputs(rows: rows, quantized: quantized, original: input, outputs: $0))
+        }
       }
     }
   }

@@ -1,14 +1,16 @@
 import Checkpoint
 import Foundation
 import LinearAlgebra
+import Ranks
 import Transformer
 
 /// What goes from block to block: the calibration sequences and their activations.
 final class CalibrationRun<Observer: QuantizationObserver> {
   let configuration: ModelConfiguration
   let work: WorkEstimate
+  let sums: SharedSums
   private(set) var samples: CalibrationSamples
-  /// Through quantized blocks.
+  /// Through quantized blocks; this rank's sequences, as the original's.
   let quantized: ActivationStream
   /// Through the blocks as they were; nil where nothing is compensated.
   let original: ActivationStream?
@@ -26,9 +28,7 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   private var pendingLog = AttemptLog()
   private var warnedShortages: Set<String> = []
   private let source: BlockSource
-  private var hidden: HiddenStateFile
-  /// Blocks that the hidden states on disk have passed; nil where this run has kept none.
-  private var keptBlocks: Int?
+  private var hidden: SharedHiddenStates
 
   init(
     _ quantizer: ModelQuantizer, data: CalibrationData, recovery: RecoveryPolicy, finishedBlocks: FinishedBlocks, source: BlockSource,
@@ -43,13 +43,18 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     self.source = source
     work = WorkEstimate(configuration, plan: plan)
     model = try CausalLanguageModel(configuration, from: quantizer.checkpoint)
+    sums = SharedSums(quantizer.ranks)
     let compensates = plan.base.errorCompensation > 0
-    samples = CalibrationSamples(data.initial, holdsOut: compensates)
-    let tokens = samples.sequences.tokens.count
+    let slices = TokenSlices(length: data.length, widest: configuration.intermediateSize)
+    samples = CalibrationSamples(
+      data.initial, holdsOut: compensates,
+      division: SampleDivision(slices, length: data.length, rank: quantizer.ranks.rank, of: quantizer.ranks.count))
+    let tokens = samples.localRowCount
     memory = try MemoryPlan(
-      configuration, plan: plan, samples: samples.count, length: samples.length, recovery: recovery, limit: quantizer.memoryLimit)
-    hidden = HiddenStateFile(
-      in: finishedBlocks.files.folder, reserve: try DiskEstimate(quantizer, spools: memory.diskBytes).peak,
+      configuration, plan: plan, samples: samples.count, length: samples.length, recovery: recovery, ranks: quantizer.ranks.count,
+      limit: quantizer.memoryLimit)
+    hidden = try SharedHiddenStates(
+      besides: finishedBlocks.files.folder, ranks: quantizer.ranks, reserve: DiskEstimate(quantizer, spools: memory.diskBytes).peak,
       interval: quantizer.keepsHiddenStatesEvery)
     quantized = try ActivationStream(configuration, in: scratch, tokens: tokens, plan: memory)
     // Without a held-out sequence nothing shows whether compensation helps.
@@ -68,13 +73,12 @@ final class CalibrationRun<Observer: QuantizationObserver> {
       for activation in last.dropped { samples.drop(activation) }
       pendingLog = AttemptLog(last.pending)
       warnedShortages = Set(last.shortages)
-      try quantized.grow(tokens: samples.sequences.tokens.count)
-      try original?.grow(tokens: samples.sequences.tokens.count)
+      try quantized.grow(tokens: samples.localRowCount)
+      try original?.grow(tokens: samples.localRowCount)
     }
-    hidden.removeAll(beyond: finished)
     let kept = try hidden.read(
-      into: streamsByName, room: samples.sequences.tokens.count, channels: configuration.hiddenSize, atMost: finished, source: source)
-    let keptSamples = (kept?.tokens ?? 0) / samples.length
+      into: streamsByName, samples: samples, channels: configuration.hiddenSize, atMost: finished, source: source)
+    let keptSamples = kept?.samples ?? 0
     try embed(keptSamples..<samples.count)
     try observer.beganCountedWork()
     for (lot, blocks) in [(0..<keptSamples, (kept?.blocks ?? 0)..<finished), (keptSamples..<samples.count, 0..<finished)] {
@@ -91,22 +95,28 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   func keepHidden(after block: Int) throws {
     guard block + 1 < configuration.blockCount || quantizesHead else { return }
     try observer.checkCancellation()
-    if try hidden.write(
-      streamsByName, tokens: samples.sequences.tokens.count, channels: configuration.hiddenSize, source: source, blocks: block + 1)
-    {
-      keptBlocks = block + 1
-    }
+    try hidden.keep(
+      streamsByName, tokens: samples.localRowCount, channels: configuration.hiddenSize, source: source, blocks: block + 1)
   }
 
   /// Removes hidden states that nothing goes on from any more; to be called once the block is written.
-  func forgetHidden() { if let keptBlocks { HiddenStateFile.removeAll(in: finishedBlocks.files.folder, but: keptBlocks) } }
+  func forgetHidden() { hidden.forgetEarlier() }
 
-  /// Token ranges of sequences of one use that are computed at once.
-  func passes(_ added: Range<Int>, for use: CalibrationSamples.Use) -> [Range<Int>] {
-    samples.ranges(added, for: use, most: memory.tokensPerPass)
+  /// Sequences of one use that are computed at once.
+  func stretches(_ added: Range<Int>, for use: CalibrationSamples.Use) -> [CalibrationStretch] {
+    samples.stretches(added, for: use, most: memory.tokensPerPass)
   }
 
-  private func passes(_ added: Range<Int>) -> [Range<Int>] { passes(added, for: .calibration) + passes(added, for: .heldOut) }
+  /// Those of all uses.
+  func stretches(_ added: Range<Int>) -> [CalibrationStretch] { CalibrationSamples.Use.allCases.flatMap { stretches(added, for: $0) } }
+
+  /// Rows of the first sequences that are in use, on the rank that has them; none on others.
+  var firstGranule: [Range<Int>] {
+    guard let step = stretches(0..<samples.count).first?.steps.first,
+      samples.tokensByRank(of: step).firstIndex(where: { $0 > 0 }) == sums.ranks.rank
+    else { return [] }
+    return samples.localRows(of: step)
+  }
 
   /// The linears of a stage that are quantized, by the input that they read.
   func groups(of stage: BlockStage, ofBlock block: Int) -> [[LinearLayer]] { plan.groups(of: stage, ofBlock: block, in: configuration) }
@@ -125,15 +135,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   /// How many times each activation is computed.
   var streams: Double { original == nil ? 1 : 2 }
 
-  /// Parts of a pass that sums are taken over at once.
-  func batches(of pass: Range<Int>) -> [Range<Int>] {
-    let batch = TokenSlices(length: samples.length, widest: configuration.intermediateSize).batch
-    return stride(from: pass.lowerBound, to: pass.upperBound, by: batch).map { $0..<min(pass.upperBound, $0 + batch) }
-  }
-
   private func embed(_ added: Range<Int>) throws {
-    for rows in passes(added) {
-      let tokens = samples.sequences.tokens[rows]
+    for rows in stretches(added).flatMap(\.passes) {
+      let tokens = samples.tokens(ofRows: rows)
       try quantized.begin(tokens, at: rows, model: model)
       try original?.begin(tokens, at: rows, model: model)
     }
@@ -144,11 +148,13 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     guard !added.isEmpty else { return }
     for index in blocks {
       let passed = try finishedBlocks.block(index, length: samples.length)
-      for rows in passes(added) {
+      for stretch in stretches(added) {
         try observer.checkCancellation()
-        quantized.pass(passed.quantized, rows)
-        original?.pass(passed.original, rows)
-        try observer.did(work.forward(block: index, tokens: rows.count, length: samples.length) * streams)
+        for rows in stretch.passes {
+          quantized.pass(passed.quantized, rows)
+          original?.pass(passed.original, rows)
+        }
+        try observer.did(work.forward(block: index, tokens: stretch.tokens, length: samples.length) * streams)
       }
     }
   }
@@ -159,10 +165,12 @@ final class CalibrationRun<Observer: QuantizationObserver> {
   func extend(block: DecoderBlock, original originalBlock: DecoderBlock?, before stage: BlockStage) throws -> Range<Int> {
     let added = try extend(past: block.index)
     for earlier in BlockStage.allCases where earlier.rawValue < stage.rawValue {
-      for rows in passes(added) {
-        quantized.advance(to: earlier, block, rows, monitor: nil)
-        if let originalBlock { original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
-        try observer.did(work.preceding(earlier, ofBlock: block.index, tokens: rows.count, length: samples.length) * streams)
+      for stretch in stretches(added) {
+        for rows in stretch.passes {
+          quantized.advance(to: earlier, block, rows, monitor: nil)
+          if let originalBlock { original?.advance(to: earlier, originalBlock, rows, monitor: nil) }
+        }
+        try observer.did(work.preceding(earlier, ofBlock: block.index, tokens: stretch.tokens, length: samples.length) * streams)
       }
     }
     return added
@@ -177,9 +185,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     let sequences = try data.sequences(count)
     dataIsExhausted = sequences.count < count
     guard sequences.count > samples.count else { return none }
-    try quantized.grow(tokens: sequences.tokens.count)
-    try original?.grow(tokens: sequences.tokens.count)
     let added = samples.extend(to: sequences)
+    try quantized.grow(tokens: samples.localRowCount)
+    try original?.grow(tokens: samples.localRowCount)
     try observer.needsMore(work.extending(samples, by: added, from: blocks))
     try embed(added)
     try pass(added, through: 0..<blocks)
@@ -191,14 +199,36 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     dataIsExhausted ? "the calibration data has no more rows" : "recovery.escalate_samples allows no more"
   }
 
-  /// Drops the sequences whose activations stopped being finite, and notes it in the layer's log.
+  /// Drops the sequences of a step whose activations stopped being finite, and notes it in the layer's log.
   ///
   /// - Throws: `QuantizationError.nonFiniteActivation` where more than a few are lost.
   func drop(
-    _ monitors: ActivationMonitor..., layers: [LayerIdentity], log: inout AttemptLog, damping: Double
+    _ monitors: ActivationMonitor..., in step: CalibrationStep, layers: [LayerIdentity], log: inout AttemptLog, damping: Double
   ) throws {
+    let found = try found(by: monitors) { step.granules.contains($0 / samples.division.granule) }
+    // Granule by granule: how many are lost when it is too many doesn't depend on the number of ranks either.
+    for granule in step.granules {
+      try drop(found.filter { $0.sample / samples.division.granule == granule }, layers: layers, log: &log, damping: damping)
+    }
+  }
+
+  /// The same at the end of a block, of all sequences, for the log of the layer that comes next.
+  func drop(_ monitors: ActivationMonitor..., layer: LayerIdentity?) throws {
+    guard let layer else { return }
+    try drop(found(by: monitors) { _ in true }, layers: [layer], log: &pendingLog, damping: 0)
+  }
+
+  /// Activations that aren't finite of sequences that aren't dropped, by sequence.
+  ///
+  /// - Parameter isOfInterest: Whether a sequence is looked at.
+  private func found(by monitors: [ActivationMonitor], in isOfInterest: (Int) -> Bool) throws -> [NonFiniteActivation] {
     let known = Set(samples.dropped.map(\.sample))
-    let found = monitors.flatMap(\.nonFinite.values).filter { !known.contains($0.sample) }.sorted { $0.sample < $1.sample }
+    let own = monitors.flatMap(\.nonFinite.values).map { $0.ofSample(samples.division.global($0.sample)) }
+      .filter { isOfInterest($0.sample) && !known.contains($0.sample) }
+    return try sums.ranks.gather(own).flatMap(\.self).sorted { $0.sample < $1.sample }
+  }
+
+  private func drop(_ found: [NonFiniteActivation], layers: [LayerIdentity], log: inout AttemptLog, damping: Double) throws {
     guard !found.isEmpty else { return }
     for activation in found { samples.drop(activation) }
     let isLost = samples.lostTooMany
@@ -219,10 +249,9 @@ final class CalibrationRun<Observer: QuantizationObserver> {
     }
   }
 
-  /// The same at the end of a block, for the log of the layer that comes next.
-  func drop(_ monitors: ActivationMonitor..., layer: LayerIdentity?) throws {
-    guard let layer else { return }
-    try drop(monitors[0], monitors[1], layers: [layer], log: &pendingLog, damping: 0)
+  /// Largest magnitude of each operation that any rank has seen.
+  func peaks(_ monitor: ActivationMonitor) throws -> [ActivationOperation: Float] {
+    try sums.ranks.gather(monitor.peaks).reduce(into: [:]) { $0.merge($1, uniquingKeysWith: max) }
   }
 
   func takePendingLog() -> AttemptLog {

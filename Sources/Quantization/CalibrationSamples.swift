@@ -17,10 +17,14 @@ struct CalibrationSamples {
   private let holdsOut: Bool
   /// How many sequences were in use after each lot.
   private(set) var lots: [Int] = []
+  let division: SampleDivision
 
-  /// - Parameter holdsOut: Whether a tenth is held out; never of a single sequence.
-  init(_ sequences: TokenSequences, holdsOut: Bool) {
+  /// - Parameters:
+  ///   - holdsOut: Whether a tenth is held out; never of a single sequence.
+  ///   - division: Among ranks.
+  init(_ sequences: TokenSequences, holdsOut: Bool, division: SampleDivision) {
     self.holdsOut = holdsOut
+    self.division = division
     self.sequences = TokenSequences(length: sequences.length, tokens: [])
     extend(to: sequences)
   }
@@ -53,30 +57,7 @@ struct CalibrationSamples {
 
   var holdsOutSome: Bool { !heldOut.isEmpty }
 
+  func isUsed(_ sample: Int, for use: Use) -> Bool { self.use(of: sample) == use && !droppedSamples.contains(sample) }
+
   private func use(of sample: Int) -> Use { heldOut.contains(sample) ? .heldOut : .calibration }
-
-  /// Token ranges of consecutive sequences of one use, dropped ones left out.
-  ///
-  /// - Parameters:
-  ///   - samples: Only these sequences.
-  ///   - most: Tokens of a range at most, if a sequence isn't longer.
-  func ranges(_ samples: Range<Int>, for use: Use, most: Int) -> [Range<Int>] {
-    let most = max(1, most / length)
-    var runs: [Range<Int>] = []
-    for sample in samples where !droppedSamples.contains(sample) && self.use(of: sample) == use {
-      if let last = runs.last, last.upperBound == sample, last.count < most {
-        runs[runs.count - 1] = last.lowerBound..<sample + 1
-      } else {
-        runs.append(sample..<sample + 1)
-      }
-    }
-    return runs.map { $0.lowerBound * length..<$0.upperBound * length }
-  }
-
-  /// The sequences of a token range that weren't dropped, as token ranges.
-  func remaining(in rows: Range<Int>) -> [Range<Int>] {
-    let samples = rows.lowerBound / length..<rows.upperBound / length
-    guard samples.contains(where: droppedSamples.contains) else { return [rows] }
-    return Use.allCases.flatMap { ranges(samples, for: $0, most: rows.count) }
-  }
 }

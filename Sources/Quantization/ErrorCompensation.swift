@@ -35,7 +35,54 @@ package struct ErrorCompensation {
   ///   - original: X [tokens, n].
   ///   - quantized: X̂ [tokens, n].
   package mutating func add(original: MatrixView<Float>, quantized: MatrixView<Float>) {
-    withScratchMatrix(rows: original.rows, columns: original.columns) { difference in
+    add([StageInputs(rows: 0..<quantized.rows, quantized: quantized, original: original)])
+  }
+
+  /// - Parameters:
+  ///   - outputs: Y [tokens, m], without bias.
+  ///   - quantized: X̂ [tokens, n].
+  package mutating func add(outputs: MatrixView<Float>, quantized: MatrixView<Float>) {
+    add([StageInputs(rows: 0..<quantized.rows, quantized: quantized, outputs: outputs)])
+  }
+
+  private mutating func add(_ inputs: [StageInputs]) {
+    Self.withFactors(form, inputs) { factors in sum.withCrossTiles { $0.add(factors) } }
+    tokens += inputs.reduce(0) { $0 + $1.rows.count }
+  }
+
+  /// Adds what the ranks have in a step.
+  ///
+  /// - Parameters:
+  ///   - inputs: This rank's.
+  ///   - tokens: Of each rank.
+  /// - Throws: `RankError`.
+  mutating func add(_ inputs: [StageInputs], tokens: [Int], sums: SharedSums) throws {
+    try Self.withFactors(form, inputs) { factors in
+      try sum.withCrossTiles { try sums.add(factors, to: $0, contributing: tokens.map { $0 > 0 }) }
+    }
+    self.tokens += tokens.reduce(0, +)
+  }
+
+  /// Gets the sum to which all ranks added.
+  ///
+  /// - Throws: `RankError`.
+  mutating func complete(_ sums: SharedSums) throws { try sum.withCrossTiles { try sums.complete($0) } }
+
+  private static func withFactors(_ form: Form, _ inputs: [StageInputs], _ body: ([CrossTiles.Factors]) throws -> Void) rethrows {
+    switch form {
+    case .outputs: try body(inputs.compactMap { input in input.outputs.map { (left: $0, right: input.quantized) } })
+    case .inputs: try withDifferences(inputs[...], [], body)
+    }
+  }
+
+  /// Lends X − X̂ of one input after the other.
+  private static func withDifferences(
+    _ inputs: ArraySlice<StageInputs>, _ factors: [CrossTiles.Factors], _ body: ([CrossTiles.Factors]) throws -> Void
+  ) rethrows {
+    guard let input = inputs.first else { return try body(factors) }
+    guard let original = input.original else { return try withDifferences(inputs.dropFirst(), factors, body) }
+    let quantized = input.quantized
+    try withScratchMatrix(rows: original.rows, columns: original.columns) { difference in
       forEachSlice(of: original.rows, minimum: 16) { rows in
         for row in rows {
           let target = difference.base + row * difference.rowStride
@@ -43,39 +90,15 @@ package struct ErrorCompensation {
           for column in 0..<difference.columns { target[column] = a[column] - b[column] }
         }
       }
-      add(products: difference.readOnly, quantized)
+      try withDifferences(inputs.dropFirst(), factors + [(difference.readOnly, quantized)], body)
     }
   }
 
-  /// - Parameters:
-  ///   - outputs: Y [tokens, m], without bias.
-  ///   - quantized: X̂ [tokens, n].
-  package mutating func add(outputs: MatrixView<Float>, quantized: MatrixView<Float>) { add(products: outputs, quantized) }
-
-  private mutating func add(products other: MatrixView<Float>, _ quantized: MatrixView<Float>) {
-    sum.withMutableView { multiplyOnAllCores(other, .transposed, by: quantized, into: $0, keeping: 1) }
-    tokens += quantized.rows
-  }
-
-  /// For one of the layers; nil where what was summed up isn't finite, or says that there is no error to make up for.
-  ///
-  /// - Parameter weight: W [m, n].
-  package func proposal(for weight: Matrix<Float>, heldOut: HeldOutInputs) -> CompensationProposal? {
-    let scale = Float(strength * 2 / Double(max(1, tokens)))
-    var correlation: Matrix<Float>
-    switch form {
-    case .outputs:
-      correlation = sum
-      for element in correlation.elements.indices { correlation.elements[element] *= scale }
-    case .inputs:
-      correlation = Matrix(rows: weight.rows, columns: weight.columns)
-      correlation.withMutableView { result in
-        weight.withView { weight in sum.withView { multiplyOnAllCores(weight, by: $0, scale: scale, into: result) } }
-      }
-    }
-    let squares = correlation.sumOfSquares
-    guard squares.isFinite, squares > 0 else { return nil }
-    return CompensationProposal(correlation: correlation, share: form == .outputs ? strength : 0, heldOut: heldOut)
+  /// For the layers of the stage; nil where what was summed up isn't finite, or says that there is no error to make up for.
+  package func proposal(heldOut: HeldOutInputs) -> CompensationProposal? {
+    guard sum.elements.contains(where: { $0 != 0 }), sum.elements.allSatisfy(\.isFinite) else { return nil }
+    return CompensationProposal(
+      sum: sum, form: form, scale: Float(strength * 2 / Double(max(1, tokens))), share: form == .outputs ? strength : 0, heldOut: heldOut)
   }
 }
 
@@ -91,9 +114,29 @@ extension ErrorCompensation.Form {
 
 /// How a layer's weights would move, and what shows whether they are better for it.
 package struct CompensationProposal: Sendable {
-  /// α·W·D, or α·(2/T)·Yᵀ·X̂ [m, n].
-  let correlation: Matrix<Float>
+  fileprivate let sum: Matrix<Float>
+  fileprivate let form: ErrorCompensation.Form
+  /// α·2/T.
+  fileprivate let scale: Float
   /// How much of W the correlation stands for: 0, or α.
   let share: Double
   let heldOut: HeldOutInputs
+
+  /// Rows of α·W·D, or of α·(2/T)·Yᵀ·X̂, on the calling thread; nil where they aren't finite, or all 0.
+  ///
+  /// - Parameter weight: These rows of W.
+  func correlation(ofRows rows: Range<Int>, _ weight: MatrixView<Float>) -> Matrix<Float>? {
+    let result = Matrix<Float>(rows: rows.count, columns: weight.columns) { result in
+      sum.withView { sum in
+        switch form {
+        case .inputs: multiply(weight, by: sum, scale: scale, into: result)
+        case .outputs:
+          result.update(from: sum[rows: rows])
+          for index in 0..<result.rows * result.columns { result.base[index] *= scale }
+        }
+      }
+    }
+    let squares = result.sumOfSquares
+    return squares.isFinite && squares > 0 ? result : nil
+  }
 }

@@ -29,24 +29,31 @@ struct HeadQuantizer<Observer: QuantizationObserver> {
     try feed(0..<run.samples.count, to: &hessian, &log)
     count(hessian, in: &log)
     try escalate(&hessian, &log)
+    try hessian.complete(run.sums)
     let preparation = try solver.prepare(hessian.hessian(), for: [layer], log: log)
     try solver.observer.did(run.work.factorization(inputs: layer.inputs))
     return try solver.quantizeRows(of: layer, preparation, from: checkpoint, start: start, work: run.work.solveHead)
   }
 
   private func feed(_ samples: Range<Int>, to hessian: inout HessianAccumulator, _ log: inout AttemptLog) throws {
-    for pass in run.passes(samples, for: .calibration) {
-      for batch in run.batches(of: pass) {
-        try solver.observer.checkCancellation()
-        let inputs = run.finalStates(batch, monitor: monitor)
-        try run.drop(monitor, layers: [layer], log: &log, damping: solver.options(of: layer).damping)
-        inputs.withView { inputs in
-          for part in run.samples.remaining(in: batch) {
-            hessian.add(inputs[rows: part.lowerBound - batch.lowerBound..<part.upperBound - batch.lowerBound])
-          }
-        }
-        try solver.observer.did(run.work.gram(inputs: layer.inputs, tokens: batch.count))
+    for step in run.stretches(samples, for: .calibration).flatMap(\.steps) {
+      try solver.observer.checkCancellation()
+      try withInputs(run.samples.localRows(of: step)[...]) { inputs in
+        try run.drop(monitor, in: step, layers: [layer], log: &log, damping: solver.options(of: layer).damping)
+        try hessian.add(
+          inputs.windows(of: run.samples.localRows(of: step)).map(\.quantized), tokens: run.samples.tokensByRank(of: step), sums: run.sums)
       }
+      try solver.observer.did(run.work.gram(inputs: layer.inputs, tokens: step.tokens))
+    }
+  }
+
+  /// Lends the head's inputs for some rows of the stream, after others.
+  private func withInputs(
+    _ parts: ArraySlice<Range<Int>>, after inputs: [StageInputs] = [], _ body: ([StageInputs]) throws -> Void
+  ) throws {
+    guard let rows = parts.first else { return try body(inputs) }
+    try run.finalStates(rows, monitor: monitor).withView {
+      try withInputs(parts.dropFirst(), after: inputs + [StageInputs(rows: rows, quantized: $0)], body)
     }
   }
 

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Ranks
 
 /// Inputs of a stage for tokens that enter no sum, as the original and the quantized blocks before it give them.
 package struct HeldOutInputs: Sendable {
@@ -23,30 +24,60 @@ package struct HeldOutInputs: Sendable {
   ///   - original: X [tokens, n].
   ///   - quantized: X̂ [tokens, n].
   package mutating func add(original: MatrixView<Float>, quantized: MatrixView<Float>) {
-    for row in 0..<original.rows {
-      if offered.isMultiple(of: step) {
-        if tokens == Self.limit { thinOut() }
-        if offered.isMultiple(of: step) {
-          self.original += UnsafeBufferPointer(start: original.base + row * original.rowStride, count: columns)
-          self.quantized += UnsafeBufferPointer(start: quantized.base + row * quantized.rowStride, count: columns)
-        }
-      }
-      offered += 1
+    let kept = admit(original.rows)
+    self.original += Self.values(kept, of: [original])
+    self.quantized += Self.values(kept, of: [quantized])
+  }
+
+  /// Adds what the ranks have in a step.
+  ///
+  /// - Parameters:
+  ///   - inputs: This rank's.
+  ///   - tokens: Of each rank.
+  /// - Throws: `RankError`.
+  mutating func add(_ inputs: [StageInputs], tokens: [Int], ranks: any RankGroup) throws {
+    let first = tokens[..<ranks.rank].reduce(0, +)
+    let kept = admit(tokens.reduce(0, +)).map { $0 - first }.filter { (0..<tokens[ranks.rank]).contains($0) }
+    let values = Self.values(kept, of: inputs.compactMap(\.original)) + Self.values(kept, of: inputs.map(\.quantized))
+    for bytes in try ranks.allGather(values.withUnsafeBytes { [UInt8]($0) }) {
+      let values = bytes.withUnsafeBytes { [Float]($0.bindMemory(to: Float.self)) }
+      original += values.prefix(values.count / 2)
+      quantized += values.suffix(values.count / 2)
     }
   }
 
-  /// Keeps every second token.
-  private mutating func thinOut() {
-    let kept = (tokens + 1) / 2
-    for row in 1..<kept {
-      for column in 0..<columns {
-        original[row * columns + column] = original[2 * row * columns + column]
-        quantized[row * columns + column] = quantized[2 * row * columns + column]
+  /// Thins out what is there, evenly, as far as so many more tokens make it necessary.
+  ///
+  /// - Returns: Which of these are kept.
+  private mutating func admit(_ count: Int) -> [Int] {
+    let first = offered
+    offered += count
+    var factor = 1
+    while (offered + factor * step - 1) / (factor * step) > Self.limit { factor *= 2 }
+    if factor > 1 { thinOut(keepingOneOf: factor) }
+    return Array(stride(from: (first + step - 1) / step * step - first, to: count, by: step))
+  }
+
+  private mutating func thinOut(keepingOneOf factor: Int) {
+    let kept = Array(stride(from: 0, to: tokens, by: factor))
+    func thinned(_ values: [Float]) -> [Float] { kept.flatMap { values[$0 * columns..<($0 + 1) * columns] } }
+    (original, quantized) = (thinned(original), thinned(quantized))
+    step *= factor
+  }
+
+  /// - Parameters:
+  ///   - rows: Counted through all of the matrices.
+  ///   - matrices: One below the other.
+  private static func values(_ rows: [Int], of matrices: [MatrixView<Float>]) -> [Float] {
+    var (values, first, rows) = ([Float](), 0, rows[...])
+    for matrix in matrices {
+      while let row = rows.first, row < first + matrix.rows {
+        values += UnsafeBufferPointer(start: matrix.base + (row - first) * matrix.rowStride, count: matrix.columns)
+        rows.removeFirst()
       }
+      first += matrix.rows
     }
-    original.removeLast(original.count - kept * columns)
-    quantized.removeLast(quantized.count - kept * columns)
-    step *= 2
+    return values
   }
 
   /// With columns in another order.

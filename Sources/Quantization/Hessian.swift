@@ -19,6 +19,22 @@ public struct HessianAccumulator: Sendable {
     tokens += inputs.rows
   }
 
+  /// Adds what the ranks have in a step.
+  ///
+  /// - Parameters:
+  ///   - inputs: This rank's, each [tokens, n], finite.
+  ///   - tokens: Of each rank.
+  /// - Throws: `RankError`.
+  mutating func add(_ inputs: [MatrixView<Float>], tokens: [Int], sums: SharedSums) throws {
+    try sum.withTiles { try sums.add(inputs, to: $0, contributing: tokens.map { $0 > 0 }) }
+    self.tokens += tokens.reduce(0, +)
+  }
+
+  /// Gets the sum to which all ranks added.
+  ///
+  /// - Throws: `RankError`.
+  mutating func complete(_ sums: SharedSums) throws { try sum.withTiles { try sums.complete($0) } }
+
   /// Adds the inputs of some tokens.
   public mutating func add(_ inputs: Matrix<Float>) { inputs.withView { add($0) } }
 

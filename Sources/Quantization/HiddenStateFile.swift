@@ -32,14 +32,17 @@ struct HiddenStateFile {
   private static func file(_ blocks: Int, in folder: URL) -> URL { folder.appending(component: "\(prefix)\(blocks)\(suffix)") }
 
   /// How many blocks those on disk have passed, falling.
-  private static func kept(in folder: URL) -> [Int] {
+  static func kept(in folder: URL) -> [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }
       .compactMap { Int($0.dropFirst(prefix.count).dropLast(suffix.count)) }.sorted(by: >)
   }
 
-  /// Keeps the states that come out of a block, unless that was done a moment ago or the disk has no room. Those of earlier blocks
-  /// go with `removeAll(in:but:)`, once the block itself is on disk.
+  /// Keeping states costs little now.
+  var isDue: Bool { interval == .zero || .now - lastWrite >= max(interval, lastCost / Self.timeShare) }
+
+  /// Keeps the states that come out of a block, unless the disk has no room. Those of earlier blocks go with `removeAll(in:but:)`, once
+  /// the block itself is on disk.
   ///
   /// - Parameter blocks: Passed.
   /// - Returns: Whether they were kept.
@@ -47,7 +50,6 @@ struct HiddenStateFile {
     _ streams: [(name: String, stream: ActivationStream)], tokens: Int, channels: Int, source: BlockSource, blocks: Int
   ) throws -> Bool {
     let start = ContinuousClock.now
-    guard interval == .zero || start - lastWrite >= max(interval, lastCost / Self.timeShare) else { return false }
     let infos = streams.map { TensorInfo(name: $0.name, type: .float32, shape: [tokens, channels]) }
     let bytes = infos.reduce(0) { $0 + $1.byteCount }
     let free = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)[.systemFreeSize] as? Int
@@ -81,36 +83,33 @@ struct HiddenStateFile {
     return true
   }
 
-  /// Reads the latest states that passed at most `most` blocks.
+  /// Reads states that passed some blocks.
   ///
   /// - Parameter room: Tokens that the streams have room for.
-  /// - Returns: How many blocks they passed, and of how many tokens they are; nil where there are none that can be used.
+  /// - Returns: Of how many tokens they are; nil where they can't be used.
   func read(
-    into streams: [(name: String, stream: ActivationStream)], room: Int, channels: Int, atMost most: Int, source: BlockSource
-  ) throws -> (blocks: Int, tokens: Int)? {
-    for blocks in Self.kept(in: folder) where blocks <= most {
-      guard let file = try? SafetensorsFile(file(blocks)),
-        file.metadata[Self.sourceKey] == String(decoding: try Self.encoder.encode(source), as: UTF8.self),
-        let tokens = file.tensors.first?.shape.first, tokens <= room,
-        file.tensors.map(\.name) == streams.map(\.name) + [Self.digestInfo.name],
-        file.tensors.dropLast().allSatisfy({ $0.type == .float32 && $0.shape == [tokens, channels] })
-      else { continue }
-      var hash = SHA256()
-      for (name, stream) in streams {
-        try file.withBytes(of: name) { bytes in
-          for rows in Self.parts(of: 0..<tokens) {
-            let width = channels * MemoryLayout<Float>.stride
-            let part = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * width..<rows.upperBound * width])
-            hash.update(bufferPointer: part)
-            stream.setHidden(rows, to: part)
-          }
+    _ blocks: Int, into streams: [(name: String, stream: ActivationStream)], room: Int, channels: Int, source: BlockSource
+  ) throws -> Int? {
+    guard let file = try? SafetensorsFile(file(blocks)),
+      file.metadata[Self.sourceKey] == String(decoding: try Self.encoder.encode(source), as: UTF8.self),
+      let tokens = file.tensors.first?.shape.first, tokens <= room,
+      file.tensors.map(\.name) == streams.map(\.name) + [Self.digestInfo.name],
+      file.tensors.dropLast().allSatisfy({ $0.type == .float32 && $0.shape == [tokens, channels] })
+    else { return nil }
+    var hash = SHA256()
+    for (name, stream) in streams {
+      try file.withBytes(of: name) { bytes in
+        for rows in Self.parts(of: 0..<tokens) {
+          let width = channels * MemoryLayout<Float>.stride
+          let part = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * width..<rows.upperBound * width])
+          hash.update(bufferPointer: part)
+          stream.setHidden(rows, to: part)
         }
-        file.releaseCachedPages(of: name)
       }
-      let digest = hash.finalize()
-      if try file.withBytes(of: Self.digestInfo.name, { $0.elementsEqual(digest) }) { return (blocks, tokens) }
+      file.releaseCachedPages(of: name)
     }
-    return nil
+    let digest = hash.finalize()
+    return try file.withBytes(of: Self.digestInfo.name, { $0.elementsEqual(digest) }) ? tokens : nil
   }
 
   /// - Parameter blocks: Passed by the states that stay; nil: none stay.
@@ -120,8 +119,10 @@ struct HiddenStateFile {
 
   /// Removes states that come out of blocks which aren't finished: these may become others.
   func removeAll(beyond blocks: Int) {
-    for passed in Self.kept(in: folder) where passed > blocks { unlink(file(passed).path) }
+    for passed in Self.kept(in: folder) where passed > blocks { remove(passed) }
   }
+
+  func remove(_ blocks: Int) { unlink(file(blocks).path) }
 
   private static let sourceKey = "gptqd.source"
   private static let digestInfo = TensorInfo(name: "sha256", type: .uint8, shape: [32])

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Ranks
 
 /// Rows of a linear layer that were quantized, with what it cost.
 public struct LayerQuantization: Sendable {
@@ -64,35 +65,44 @@ extension DampedHessian {
   ///   - weight: [m, n], finite.
   ///   - compensation: nil: nothing to compensate.
   ///   - layer: For messages.
-  /// - Throws: `QuantizationError.scaleOverflow` and `.nonFiniteResult`.
+  ///   - ranks: Each quantizes some of the rows, and gets the others'.
+  /// - Throws: `QuantizationError.scaleOverflow` and `.nonFiniteResult`; `RankError`.
   package func quantize(
-    _ weight: Matrix<Float>, compensation: CompensationProposal? = nil, options: QuantizationOptions, layer name: String
-  ) throws(QuantizationError) -> LayerQuantization {
+    _ weight: Matrix<Float>, compensation: CompensationProposal? = nil, options: QuantizationOptions, layer name: String,
+    ranks: any RankGroup = SoloRank()
+  ) throws -> LayerQuantization {
     switch factor {
-    case .float32(let factor): try quantize(weight, compensation, factor: factor, options: options, layer: name)
-    case .float64(let factor): try quantize(weight, compensation, factor: factor, options: options, layer: name)
+    case .float32(let factor):
+      try quantize(
+        weight, RowQuantizer(hessian: self, factor: factor, compensation: compensation, options: options, layer: name), compensation, ranks)
+    case .float64(let factor):
+      try quantize(
+        weight, RowQuantizer(hessian: self, factor: factor, compensation: compensation, options: options, layer: name), compensation, ranks)
     }
   }
 
   private func quantize<Scalar: BLASScalar>(
-    _ weight: Matrix<Float>, _ compensation: CompensationProposal?, factor: ReverseCholesky<Scalar>, options: QuantizationOptions,
-    layer name: String
-  ) throws(QuantizationError) -> LayerQuantization {
-    let rows = RowQuantizer(hessian: self, factor: factor, compensation: compensation, options: options, layer: name)
+    _ weight: Matrix<Float>, _ rows: RowQuantizer<Scalar>, _ compensation: CompensationProposal?, _ ranks: any RankGroup
+  ) throws -> LayerQuantization {
     let slices = rows.slices(of: weight.rows)
+    let own = slices.indices.filter { $0 % ranks.count == ranks.rank }
     var results = [Result<QuantizedRows, QuantizationError>?](repeating: nil, count: slices.count)
     results.withUnsafeMutableBufferPointer { results in
       nonisolated(unsafe) let results = results  // reason: each task writes its own element
       weight.withView { weight in
-        forEachTask(slices.count) { index in
-          let window = weight[rows: slices[index]]
-          let shift = compensation?.correlation.withView { Matrix<Scalar>($0[rows: slices[index]]) }
-          results[index] = Result { () throws(QuantizationError) in try rows.quantize(Matrix<Scalar>(window), correlation: shift) }
+        forEachTask(own.count) { index in
+          let slice = slices[own[index]]
+          let window = weight[rows: slice]
+          let correlation = compensation?.correlation(ofRows: slice, window)?.withView { Matrix<Scalar>($0) }
+          results[own[index]] = Result { () throws(QuantizationError) in
+            try rows.quantize(Matrix<Scalar>(window), correlation: correlation)
+          }
         }
       }
     }
-    var assembly = LayerAssembly(rows: weight.rows, order: order, options: options)
-    for (slice, result) in zip(slices, results) { if let result { assembly.add(try result.get(), at: slice) } }
+    var assembly = LayerAssembly(rows: weight.rows, order: order, options: rows.options)
+    let all = try ranks.gathered(results.compactMap(\.self), of: slices, columns: weight.columns, groups: order.groups.count, rows.layer)
+    for (slice, result) in zip(slices, all) { assembly.add(try result.get(), at: slice) }
     return assembly.quantization
   }
 }

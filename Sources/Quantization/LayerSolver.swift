@@ -1,10 +1,12 @@
 import LinearAlgebra
+import Ranks
 
 /// Quantizes layers by the Hessian that they share; by the policy where nothing cures it.
 struct LayerSolver<Observer: QuantizationObserver> {
   let plan: QuantizationPlan
   let recovery: RecoveryPolicy
   let observer: Observer
+  var ranks: any RankGroup = SoloRank()
 
   /// How layers are quantized.
   enum Preparation {
@@ -28,7 +30,7 @@ struct LayerSolver<Observer: QuantizationObserver> {
   /// - Throws: `QuantizationError.notPositiveDefinite` under policy `fail`.
   func prepare(_ hessian: SymmetricMatrix, for layers: [LayerIdentity], log: AttemptLog) throws -> Preparation {
     let options = options(of: layers[0])
-    let known = try observer.knownCure(for: layers[0])
+    let known = try ranks.agreed { try observer.knownCure(for: layers[0]) }
     let ladder = known.map { DampingLadder($0) } ?? DampingLadder(startingAt: options.damping)
     let failed: AttemptLog
     do {
@@ -64,14 +66,14 @@ struct LayerSolver<Observer: QuantizationObserver> {
   ///   - weight: [rows, n]; all, or of a number that divides by 32.
   ///   - compensation: Of these rows; nil: nothing to compensate.
   /// - Returns: With the rows on their grid; nil where they stay as they are.
-  /// - Throws: `QuantizationError`.
+  /// - Throws: `QuantizationError`, `RankError`.
   func quantize(
     _ weight: Matrix<Float>, of layer: LayerIdentity, _ preparation: Preparation, compensation: CompensationProposal? = nil
   ) throws -> (part: Part, rows: QuantizedLayer?) {
     let options = options(of: layer)
     switch preparation {
     case .ready(let damped):
-      let quantized = try damped.quantize(weight, compensation: compensation, options: options, layer: layer.name)
+      let quantized = try damped.quantize(weight, compensation: compensation, options: options, layer: layer.name, ranks: ranks)
       return (Part(packed: PackedLayer(quantized.layer, format: options.format), totals: quantized.totals), quantized.layer)
     case .exhausted(_, .rtn), .rounding:
       let rounded = try roundToNearest(weight, options: options, layer: layer.name)

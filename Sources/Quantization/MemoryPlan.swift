@@ -22,18 +22,20 @@ public struct MemoryPlan: Sendable, Hashable {
   ///   - samples: Calibration sequences that the job begins with.
   ///   - length: Of a sequence.
   ///   - recovery: May ask for more.
+  ///   - ranks: That divide the sequences among themselves; the plan is of the one with the most.
   ///   - limit: Bytes that may be resident; nil: as many as it takes.
   /// - Throws: `QuantizationError.memoryLimit` where nothing fits.
   public init(
     _ configuration: ModelConfiguration, plan quantization: QuantizationPlan, samples: Int, length: Int, recovery: RecoveryPolicy,
-    limit: Int?
+    ranks: Int = 1, limit: Int?
   ) throws(QuantizationError) {
-    let tokens = length * (samples > 0 ? Self.samples(configuration, samples, length: length, recovery) : 0)
     let slices = TokenSlices(length: length, widest: configuration.intermediateSize)
+    let all = samples > 0 ? Self.samples(configuration, samples, length: length, recovery) : 0
+    let tokens = length * SampleDivision(slices, length: length, of: ranks).localCount(of: all)
     let wide = slices.pass
     func plan(keepsInner: Bool, toDisk: Bool, pass: Int, expertSums: Int = 1 << 30) -> MemoryPlan {
       let demand = MemoryDemand(
-        configuration, plan: quantization, tokens: tokens, pass: min(pass, tokens), slices: slices, expertSums: expertSums)
+        configuration, plan: quantization, tokens: tokens, pass: min(pass, tokens), slices: slices, expertSums: expertSums, ranks: ranks)
       return MemoryPlan(keepsInner: keepsInner, toDisk: toDisk, pass: pass, expertSums: expertSums, demand)
     }
     // What is inside experts is computed twice always.
@@ -89,7 +91,9 @@ private struct MemoryDemand {
   /// What the process takes before it has a model, and what the allocator keeps of freed memory.
   private static let program = 192 << 20
 
-  init(_ configuration: ModelConfiguration, plan: QuantizationPlan, tokens: Int, pass: Int, slices: TokenSlices, expertSums: Int) {
+  init(
+    _ configuration: ModelConfiguration, plan: QuantizationPlan, tokens: Int, pass: Int, slices: TokenSlices, expertSums: Int, ranks: Int
+  ) {
     let isCalibrated = plan.base.method == .gptq
     let compensates = isCalibrated && plan.base.errorCompensation > 0
     let streams = compensates ? 2 : 1
@@ -117,23 +121,30 @@ private struct MemoryDemand {
       let statistics = (layer.place.expert == nil ? single : max(single, expertSums) + single) + gathered
       let factor = 8 * layer.inputs * layer.inputs
       // Weights on their grid, codes while they are put together and packed; the rows that are in work.
-      let result = layer.outputs * layer.inputs * 7 + Self.rowsInWork(layer.inputs)
+      let result = layer.outputs * layer.inputs * 7 + Self.rowsInWork(layer.inputs, compensates: compensates)
       // The block as it was before quantization; of the layer in work that is counted above.
       let original = compensates ? (weights - layer.outputs * layer.inputs) * float : 0
       return original + statistics + max(factor + result, activations)
     }
     let head = plan.quantizesHead ? Self.head(LayerIdentity(outputHeadOf: configuration), plan) : 0
-    fixed = Self.program + max(weights * float + (stages.max() ?? 0), head)
+    let exchanged = ranks > 1 && isCalibrated ? Self.exchanged(widest: linears.reduce(0) { max($0, $1.inputs) }) : 0
+    fixed = Self.program + max(weights * float + (stages.max() ?? 0), head) + exchanged
   }
 
   /// The output head's packed parts and what is made of them, its Hessian and factor, and some of its rows with what they become.
   private static func head(_ layer: LayerIdentity, _ plan: QuantizationPlan) -> Int {
     let packed = layer.outputs * layer.inputs * (plan[layer.name] ?? plan.base).bits / 8
     let rows = min(layer.outputs, headRowsAtOnce) * layer.inputs * (MemoryLayout<Float>.stride + 7)
-    return 2 * packed + 12 * layer.inputs * layer.inputs + rows + rowsInWork(layer.inputs)
+    return 2 * packed + 12 * layer.inputs * layer.inputs + rows + rowsInWork(layer.inputs, compensates: false)
   }
 
-  private static func rowsInWork(_ inputs: Int) -> Int { Cores.perJob * 256 * inputs * MemoryLayout<Float>.stride * 12 }
+  /// What a core has of the rows that it quantizes.
+  private static func rowsInWork(_ inputs: Int, compensates: Bool) -> Int {
+    Cores.perJob * 256 * inputs * MemoryLayout<Float>.stride * (compensates ? 13 : 12)
+  }
+
+  /// Tiles on their way from rank to rank: a rank's own and what it gets for those that it adds up. The largest sums are Hessians.
+  private static func exchanged(widest: Int) -> Int { 2 * min(SharedSums.bytesAtOnce, 4 * widest * widest) }
 
   private static func weights(_ linears: [LinearLayer]) -> Int { linears.reduce(0) { $0 + $1.outputs * $1.inputs } }
 
@@ -142,9 +153,9 @@ private struct MemoryDemand {
     4 * layer.inputs * layer.inputs + (compensates ? compensation(layer, .init(layer)) : 0)
   }
 
-  /// Sums over a stage's inputs, held-out inputs, the layer's correlation.
+  /// Sums over a stage's inputs, held-out inputs.
   private static func compensation(_ layer: LinearLayer, _ form: ErrorCompensation.Form) -> Int {
-    let values = (form == .outputs ? layer.outputs : layer.inputs) + 4 * HeldOutInputs.limit + layer.outputs
+    let values = (form == .outputs ? layer.outputs : layer.inputs) + 4 * HeldOutInputs.limit
     return values * layer.inputs * MemoryLayout<Float>.stride
   }
 }

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import LinearAlgebra
+import Ranks
 import Transformer
 
 /// Quantizes a checkpoint block by block, and its output head if asked; one block's weights are in memory at a time.
@@ -12,6 +13,8 @@ public struct ModelQuantizer: Sendable {
   public let layers: [LayerIdentity]
   /// Bytes that may be resident; nil: as many as it takes.
   public let memoryLimit: Int?
+  /// The processes that do the job together: each runs the same on the same files.
+  public let ranks: any RankGroup
   /// Least time between two copies of the hidden states on disk; zero: after each block, whatever it costs.
   package var keepsHiddenStatesEvery = Duration.seconds(30)
 
@@ -20,14 +23,20 @@ public struct ModelQuantizer: Sendable {
   /// - Parameters:
   ///   - rules: For single modules.
   ///   - quantizesHead: The output head is quantized too.
+  ///   - ranks: The processes that do the job together; each needs the same arguments.
   /// - Throws: `ModelError`, `CheckpointError`, `QuantizationError`.
   public init(
-    model folder: URL, options: QuantizationOptions, rules: [ModuleRule] = [], quantizesHead: Bool = false, memoryLimit: Int? = nil
+    model folder: URL, options: QuantizationOptions, rules: [ModuleRule] = [], quantizesHead: Bool = false, memoryLimit: Int? = nil,
+    ranks: any RankGroup = SoloRank()
   ) throws {
     configuration = try ModelConfiguration(folder: folder)
     if quantizesHead, configuration.tiesEmbeddings { throw QuantizationError.tiedHead }
     checkpoint = try configuration.separatingExperts(of: CheckpointFolder(folder))
     self.memoryLimit = memoryLimit
+    self.ranks = ranks
+    if ranks.count > 1, configuration.experts != nil {
+      throw QuantizationError.needsOneRank(what: "a model with experts", ranks: ranks.count)
+    }
     guard configuration.linearCount <= checkpoint.tensorNames.count else {
       throw ModelError.tooFewTensors(linears: configuration.linearCount, tensors: checkpoint.tensorNames.count)
     }
@@ -62,19 +71,38 @@ public struct ModelQuantizer: Sendable {
 
   /// Quantizes every block that isn't in `blocks` yet, and writes its packed linears there.
   ///
+  /// The bytes don't depend on the number of ranks. All have the same folder of blocks, to which rank 0 writes; what went wrong on one of
+  /// them is thrown by all.
+  ///
   /// - Parameters:
   ///   - calibration: Needed by method `gptq`.
   ///   - recovery: What is done about layers that can't be quantized as asked.
   ///   - source: What blocks are made from; those that were made from another are made again.
-  ///   - scratch: Folder for hidden states.
+  ///   - scratch: Folder for hidden states; each rank may have one of its own.
+  ///   - observer: Told the same on each rank, so that all but rank 0's should be silent. What is known of cures is asked of rank 0's.
+  /// - Throws: `QuantizationError`, `CheckpointError`, `RankError`, and what the observer throws.
   public func run(
+    calibration: CalibrationData?, recovery: RecoveryPolicy, blocks: BlockFiles, source: BlockSource, scratch: URL,
+    observer: some QuantizationObserver
+  ) throws -> Result {
+    try ranks.together {
+      try RankAgreement(checkpoint: checkpoint, calibration: calibration, source: source).check(among: ranks)
+      return try quantize(
+        calibration: calibration, recovery: recovery, blocks: blocks, source: source, scratch: scratch, observer: observer)
+    }
+  }
+
+  private func quantize(
     calibration: CalibrationData?, recovery: RecoveryPolicy, blocks: BlockFiles, source: BlockSource, scratch: URL,
     observer: some QuantizationObserver
   ) throws -> Result {
     try requireFiniteWeights(observer)
     let observer = WarningRecorder(observer)
-    var states = Array(try blocks.survey(source: source).states.prefix(stepCount))
-    blocks.discard(from: states.count)
+    var states = try ranks.agreed {
+      let states = Array(try blocks.survey(source: source).states.prefix(stepCount))
+      blocks.discard(from: states.count)
+      return states
+    }
     switch plan.base.method {
     case .gptq:
       try quantize(on: calibration, recovery, blocks: blocks, source: source, scratch: scratch, observer: observer, states: &states)
@@ -88,13 +116,24 @@ public struct ModelQuantizer: Sendable {
       warnings: states.flatMap(\.warnings).filter { told.insert($0).inserted })
   }
 
-  /// NaN in a weight would go into every activation behind it.
+  /// NaN in a weight would go into every activation behind it. Each rank looks at some of the tensors.
   private func requireFiniteWeights(_ observer: some QuantizationObserver) throws {
-    for name in checkpoint.tensorNames {
+    let names = checkpoint.tensorNames
+    var found: [(tensor: Int, element: Int)] = []
+    for tensor in stride(from: ranks.rank, to: names.count, by: ranks.count) where found.isEmpty {
       try observer.checkCancellation()
-      if let index = try checkpoint.firstNonFinite(name) { throw QuantizationError.nonFiniteWeight(tensor: name, index: index) }
-      checkpoint.releaseCachedPages(of: name)
+      if let element = try checkpoint.firstNonFinite(names[tensor]) { found.append((tensor, element)) }
+      checkpoint.releaseCachedPages(of: names[tensor])
     }
+    let all = try ranks.gather(found.map { [$0.tensor, $0.element] }).joined()
+    guard let first = all.min(by: { $0[0] < $1[0] }) else { return }
+    throw QuantizationError.nonFiniteWeight(tensor: names[first[0]], index: first[1])
+  }
+
+  /// Rank 0 writes; the others go on when it has.
+  private func write(_ results: [LayerResult], _ state: BlockFiles.State, block: Int, to blocks: BlockFiles) throws {
+    if ranks.rank == 0 { try blocks.write(results, state, block: block) }
+    try ranks.meet()
   }
 
   private func quantize(
@@ -108,7 +147,7 @@ public struct ModelQuantizer: Sendable {
     let run = try CalibrationRun(
       self, data: calibration, recovery: recovery, finishedBlocks: finished, source: source, scratch: scratch, observer: observer)
     try run.begin()
-    let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer)
+    let solver = LayerSolver(plan: plan, recovery: recovery, observer: observer, ranks: ranks)
     for index in min(states.count, configuration.blockCount)..<configuration.blockCount {
       let block = try DecoderBlock(index, of: configuration, from: checkpoint, length: calibration.length)
       releaseBlock(index)
@@ -116,7 +155,7 @@ public struct ModelQuantizer: Sendable {
       let (results, peaks) = try quantizer.quantize()
       let state = run.state(results, peaks: peaks, warnings: observer.takeWarnings())
       try run.keepHidden(after: index)
-      try blocks.write(results, state, block: index)
+      try write(results, state, block: index, to: blocks)
       run.forgetHidden()
       states.append(state)
     }
@@ -124,7 +163,7 @@ public struct ModelQuantizer: Sendable {
     let head = HeadQuantizer(LayerIdentity(outputHeadOf: configuration), checkpoint: checkpoint, run: run, solver: solver)
     let result = try head.quantize()
     let state = run.state([result], peaks: [:], warnings: observer.takeWarnings())
-    try blocks.write([result], state, block: configuration.blockCount)
+    try write([result], state, block: configuration.blockCount, to: blocks)
     states.append(state)
   }
 
@@ -132,11 +171,11 @@ public struct ModelQuantizer: Sendable {
     blocks: BlockFiles, source: BlockSource, observer: WarningRecorder<some QuantizationObserver>, states: inout [BlockFiles.State]
   ) throws {
     let work = WorkEstimate(configuration, plan: plan)
-    let solver = LayerSolver(plan: plan, recovery: RecoveryPolicy(), observer: observer)
+    let solver = LayerSolver(plan: plan, recovery: RecoveryPolicy(), observer: observer, ranks: ranks)
     try observer.beganCountedWork()
     func finish(_ results: [LayerResult]) throws {
       let state = BlockFiles.State(source: source, outcomes: results.map(\.outcome), warnings: observer.takeWarnings())
-      try blocks.write(results, state, block: states.count)
+      try write(results, state, block: states.count, to: blocks)
       states.append(state)
     }
     while states.count < configuration.blockCount {

@@ -21,6 +21,10 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
   case tiedHead
   /// Bytes.
   case memoryLimit(limit: Int, needed: Int)
+  /// Work that several ranks can't share.
+  case needsOneRank(what: String, ranks: Int)
+  /// Two ranks of a job don't have the same of something.
+  case ranksDiffer(what: String, ranks: [Int])
 
   public var isMemoryLimit: Bool {
     if case .memoryLimit = self { true } else { false }
@@ -53,6 +57,11 @@ public enum QuantizationError: Error, Hashable, Sendable, CustomStringConvertibl
     case .memoryLimit(let limit, let needed):
       "the job needs \(needed) bytes (\(Self.gibibytes(needed))) of memory with everything on disk that can be, and may use \(limit): "
         + "raise compute.memory_limit, or ask for shorter sequences, fewer workers or no error compensation"
+    case .needsOneRank(let what, let ranks):
+      "\(what) can't be shared by several processes, and \(ranks) were given; run the job on one"
+    case .ranksDiffer(let what, let ranks):
+      "ranks \(ranks.map(String.init).joined(separator: " and ")) of the job have not the same \(what); all need the same files, the same "
+        + "build of gptqd and BLAS, and the same kind of processor"
     }
   }
 

@@ -74,7 +74,7 @@ package struct DampingLadder: Sendable, Hashable {
 }
 
 /// Damping that worked for a layer in an earlier job.
-public struct KnownCure: Sendable, Hashable {
+public struct KnownCure: Sendable, Hashable, Codable {
   /// Fraction of the mean diagonal.
   public let damping: Double
   public let precision: Attempt.Precision

@@ -24,10 +24,11 @@ struct QuantizedRows: Sendable {
 struct RowQuantizer<Scalar: BLASScalar> {
   private let hessian: DampedHessian
   private let factor: ReverseCholesky<Scalar>
-  private let options: QuantizationOptions
+  let options: QuantizationOptions
   private let solver: GPTQSolver<Scalar>
   private let compensation: (share: Double, heldOut: HeldOutComparison<Scalar>)?
-  private let layer: String
+  /// For messages.
+  let layer: String
 
   /// - Parameters:
   ///   - factor: Of the Hessian, in the precision of all steps.

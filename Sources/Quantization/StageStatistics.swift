@@ -37,21 +37,27 @@ struct StageStatistics {
   var isStarved: Bool { hessian.tokens < neededTokens }
   var shortage: String { RecoveryPolicy.shortage(tokens: hessian.tokens, columns: layers[0].inputs) }
 
-  /// - Parameter outputs: Of the original layer, where compensation needs them.
-  mutating func add(
-    _ use: CalibrationSamples.Use, quantized: MatrixView<Float>, original: MatrixView<Float>?, outputs: MatrixView<Float>? = nil
-  ) {
+  /// Adds what the ranks have in a step.
+  ///
+  /// - Parameters:
+  ///   - inputs: This rank's.
+  ///   - tokens: Of each rank.
+  /// - Throws: `RankError`.
+  mutating func add(_ use: CalibrationSamples.Use, _ inputs: [StageInputs], tokens: [Int], sums: SharedSums) throws {
     switch use {
     case .calibration:
-      hessian.add(quantized)
-      if let outputs {
-        compensation?.add(outputs: outputs, quantized: quantized)
-      } else if let original {
-        compensation?.add(original: original, quantized: quantized)
-      }
-    case .heldOut:
-      if let original { heldOut?.add(original: original, quantized: quantized) }
+      try hessian.add(inputs.map(\.quantized), tokens: tokens, sums: sums)
+      try compensation?.add(inputs, tokens: tokens, sums: sums)
+    case .heldOut: try heldOut?.add(inputs, tokens: tokens, ranks: sums.ranks)
     }
+  }
+
+  /// Gets the sums to which all ranks added.
+  ///
+  /// - Throws: `RankError`.
+  mutating func complete(_ sums: SharedSums) throws {
+    try hessian.complete(sums)
+    try compensation?.complete(sums)
   }
 
   /// Fills the Hessian up with inputs that the linears don't get, of which the other sums know nothing.
@@ -81,8 +87,8 @@ struct StageStatistics {
     log.samples = expert == nil ? hessian.tokens / length : samples
   }
 
-  func proposal(for weight: Matrix<Float>) -> CompensationProposal? {
+  func proposal() -> CompensationProposal? {
     guard let compensation, let heldOut, heldOut.tokens > 0 else { return nil }
-    return compensation.proposal(for: weight, heldOut: heldOut)
+    return compensation.proposal(heldOut: heldOut)
   }
 }

@@ -95,7 +95,7 @@ public struct WorkEstimate: Sendable {
     let solving = groups.joined().reduce(0) { $0 + solve($1) } + (plan.quantizesHead ? solveHead : 0)
     guard let calibration else { return solving }
     let factoring = groups.reduce(0) { $0 + Double(plan.factorings(of: $1).count) * factorization(inputs: $1[0].inputs) }
-    let samples = CalibrationSamples(calibration, holdsOut: compensates)
+    let samples = CalibrationSamples(calibration, holdsOut: compensates, division: SampleDivision(granule: 1))
     return solving + factoring + (plan.quantizesHead ? factorization(inputs: head.inputs) : 0)
       + Self.sum(samples, 0..<samples.count) { statistics($0, $1, $2, blocks: blocks.indices) }
       - (calibration.count > 0 ? Self.sum(samples, 0..<samples.count, lastDown) : 0)

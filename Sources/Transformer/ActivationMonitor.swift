@@ -33,6 +33,11 @@ public struct NonFiniteActivation: Error, Hashable, Sendable, Codable, CustomStr
   /// Channel of the operation's output; for attention scores the head.
   public let channel: Int
 
+  /// The same of a sequence that has another number.
+  public func ofSample(_ sample: Int) -> NonFiniteActivation {
+    NonFiniteActivation(block: block, operation: operation, sample: sample, token: token, channel: channel)
+  }
+
   public var description: String {
     let channelName = operation == .attentionScores ? "head" : "channel"
     return "block \(block), \(operation.rawValue): sample \(sample), token \(token), \(channelName) \(channel)"

@@ -73,16 +73,19 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
   /// - Parameters:
   ///   - normalized: [tokens, hidden size].
   ///   - targets: The token that follows each.
-  public func negativeLogLikelihoods(_ normalized: Matrix<Float>, targets: [Int32]) throws -> [Double] {
+  ///   - batch: Tokens of which none is computed together with one of another batch; nil: all may be.
+  public func negativeLogLikelihoods(_ normalized: Matrix<Float>, targets: [Int32], batch: Int? = nil) throws -> [Double] {
     precondition(targets.count == normalized.rows)
     var sums = [ExponentialSum](repeating: ExponentialSum(), count: targets.count)
     var targetLogits = [Float](repeating: 0, count: targets.count)
+    let slices = Self.slices(of: targets.count, batch: batch ?? max(1, targets.count))
     try forEachVocabularyChunk { chunk, head in
       normalized.withView { x in
         sums.withUnsafeMutableBufferPointer { sums in
           targetLogits.withUnsafeMutableBufferPointer { targetLogits in
             nonisolated(unsafe) let (sums, targetLogits) = (sums, targetLogits)  // reason: each slice writes its own tokens
-            forEachSlice(of: targets.count, length: Self.tokensAtOnce) { tokens in
+            forEachTask(slices.count) { slice in
+              let tokens = slices[slice]
               withScratchMatrix(rows: tokens.count, columns: chunk.count) { logits in
                 multiply(x[rows: tokens], by: head, .transposed, into: logits)
                 limit(logits)
@@ -98,6 +101,13 @@ public struct CausalLanguageModel<Source: TensorSource>: Sendable {
       }
     }
     return targets.indices.map { sums[$0].logarithm - Double(targetLogits[$0]) }
+  }
+
+  /// What cores compute at once.
+  private static func slices(of count: Int, batch: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: batch).flatMap { start in
+      stride(from: start, to: min(count, start + batch), by: tokensAtOnce).map { $0..<min(count, start + batch, $0 + tokensAtOnce) }
+    }
   }
 
   private func limit(_ logits: MutableMatrixView<Float>) {

@@ -46,7 +46,7 @@ import Testing
         }
       }
     }
-    let proposal = compensation.proposal(for: weight, heldOut: heldOut)
+    let proposal = compensation.proposal(heldOut: heldOut)
     return try #require(proposal)
   }
 
@@ -101,7 +101,7 @@ import Testing
   func needsAnError() {
     var compensation = ErrorCompensation(strength: 1, form: .inputs, outputs: Self.outputs, inputs: Self.inputs)
     original.withView { compensation.add(original: $0, quantized: $0) }
-    #expect(compensation.proposal(for: weight, heldOut: heldOut(original)) == nil)
+    #expect(compensation.proposal(heldOut: heldOut(original)) == nil)
   }
 
   @Test("Held-out tokens are thinned out evenly, however they come")

@@ -30,22 +30,6 @@ import Transformer
     #expect(Float16Overflow.warning(run.result.peaks) == nil)
   }
 
-  /// In this model the gated product of block 0 overflows for token 159, and for no other.
-  private func writeModelWithBadToken(to folder: URL) throws {
-    try TinyModel.write(to: folder) { name, values in
-      switch name {
-      case "model.embed_tokens.weight":
-        for token in 0..<160 { values[token * 64 + 7] = token == 159 ? 1 : 0 }
-      case "model.layers.0.self_attn.o_proj.weight":
-        for column in 0..<64 { values[7 * 64 + column] = 0 }
-      case "model.layers.0.post_attention_layernorm.weight": values[7] = 1e18
-      case "model.layers.0.mlp.gate_proj.weight", "model.layers.0.mlp.up_proj.weight":
-        for row in 0..<96 { values[row * 64 + 7] = 100 }
-      default: break
-      }
-    }
-  }
-
   private func data(badSamples: Int, of count: Int) throws -> CalibrationData {
     var rows = TinyModel.rows(count, length: 16)
     for row in 0..<badSamples { rows[row * 7][5] = 159 }
@@ -55,7 +39,7 @@ import Transformer
   @Test("One bad sample among many is dropped where it stops being finite, and the row says block, operation, sample, token and channel")
   func dropsABadSample() throws {
     let folder = try TemporaryFolder()
-    try writeModelWithBadToken(to: folder.url)
+    try TinyModel.writeOverflowing(to: folder.url)
     let data = try data(badSamples: 1, of: 200)
     let position = try #require(data.initial.tokens.firstIndex(of: 159))
     let run = try QuantizationRun(folder.url, options: options, calibration: data)
@@ -75,7 +59,7 @@ import Transformer
   @Test("More than 1 % of bad samples fail the layer, and damping isn't tried on it")
   func failsOnManyBadSamples() throws {
     let folder = try TemporaryFolder()
-    try writeModelWithBadToken(to: folder.url)
+    try TinyModel.writeOverflowing(to: folder.url)
     let observer = RecordingObserver()
     let error = try #require(throws: QuantizationError.self) {
       try QuantizationRun(folder.url, options: options, calibration: data(badSamples: 3, of: 200), observer: observer)

@@ -3,6 +3,7 @@ import Foundation
 import JobModel
 import JobStore
 import Quantization
+import Ranks
 import Tokenization
 import Transformer
 
@@ -20,6 +21,7 @@ extension Job.Failure {
     case let error as CheckpointError: self.init(error)
     case let error as InputSizes.TooLarge: self.init(code: "memory_limit", detail: "\(error)", advice: "Then gptqctl retry.")
     case let error as JobStoreError: self.init(error)
+    case let error as RankError: self.init(code: "rank_failed", detail: error.description, advice: "Then gptqctl retry.")
     case let error as Job.Failure: self = error
     default:
       guard let code = error.posixCode else { return nil }
@@ -90,10 +92,12 @@ extension Job.Failure {
       self.init(code: "overflow", layer: layer, detail: error.description)
     case .groupTooLarge(let layer, _, _), .cannotPack(let layer, _, _, _):
       self.init(code: "invalid_request", layer: layer, detail: error.description)
-    case .invalidRule, .tiedHead:
+    case .invalidRule, .tiedHead, .needsOneRank:
       self.init(code: "invalid_request", detail: error.description)
     case .memoryLimit:
       self.init(code: "memory_limit", detail: error.description, advice: "Raise compute.memory_limit, then gptqctl retry.")
+    case .ranksDiffer:
+      self.init(code: "ranks_differ", detail: error.description, advice: "Let the job's processes run on machines of one kind.")
     case .invalidLayerFile:
       self.init(code: "invalid_model", detail: error.description)
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Ranks
 import Transformer
 
 /// A job from opening the checkpoint to the artifact on disk, in this process.
@@ -15,21 +16,35 @@ struct JobRun: Codable, Sendable {
   /// - Parameter scratch: Folder for finished blocks, hidden states and the artifact.
   init(_ job: JobSpecification, in scratch: URL) throws {
     let start = ContinuousClock.now
-    let quantizer = try ModelQuantizer(model: job.model, options: job.options, memoryLimit: job.memoryLimit)
-    let dataset = try job.dataset(vocabulary: quantizer.configuration.vocabularySize)
-    let calibration = try CalibrationData(dataset, tokenizer: nil, samples: job.samples, length: job.length, seed: job.seed)
-    let blocks = try BlockFiles(in: scratch.appending(component: "blocks"))
     let observer = AttemptCounter()
+    let done = try job.run(in: scratch, observer: observer)
+    seconds = (ContinuousClock.now - start) / .seconds(1)
+    assemblySeconds = done.assemblySeconds
+    float64Factorizations = observer.float64Factorizations
+    layers = done.result.outcomes.count
+  }
+}
+
+extension JobSpecification {
+  /// Does the job, or this rank's part of it; rank 0 puts the artifact together.
+  ///
+  /// - Parameter scratch: Folder for finished blocks, hidden states and, as `artifact`, what comes of it.
+  func run(
+    in scratch: URL, ranks: any RankGroup = SoloRank(), observer: some QuantizationObserver
+  ) throws -> (result: ModelQuantizer.Result, assemblySeconds: Double) {
+    let quantizer = try ModelQuantizer(model: model, options: options, memoryLimit: memoryLimit, ranks: ranks)
+    let dataset = try dataset(vocabulary: quantizer.configuration.vocabularySize)
+    let calibration = try CalibrationData(dataset, tokenizer: nil, samples: samples, length: length, seed: seed)
+    let blocks = try BlockFiles(in: scratch.appending(component: "blocks"))
     let result = try quantizer.run(
       calibration: calibration, recovery: RecoveryPolicy(escalation: []), blocks: blocks, source: BlockSource([:]), scratch: scratch,
       observer: observer)
     let assembly = ContinuousClock.now
-    let artifact = try ArtifactAssembler(quantizer, blocks: blocks, folder: scratch.appending(component: "artifact"))
-    try artifact.write(shardLimit: 4 << 30, checkCancellation: {})
-    seconds = (ContinuousClock.now - start) / .seconds(1)
-    assemblySeconds = (ContinuousClock.now - assembly) / .seconds(1)
-    float64Factorizations = observer.float64Factorizations
-    layers = result.outcomes.count
+    if ranks.rank == 0 {
+      let artifact = try ArtifactAssembler(quantizer, blocks: blocks, folder: scratch.appending(component: "artifact"))
+      try artifact.write(shardLimit: 4 << 30, checkCancellation: {})
+    }
+    return (result, (ContinuousClock.now - assembly) / .seconds(1))
   }
 }
 
