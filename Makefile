@@ -12,7 +12,9 @@ PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-confi
 TEST_PACKAGES := strace sqlite3 python3 python3-venv chromium
 
 # A Slurm of two nodes on this machine, for make test-slurm; nothing of them is started but by the tests.
-SLURM_PACKAGES := slurm-wlm munge
+SLURM_PACKAGES := slurm-wlm munge openmpi-bin
+# For jobs on several nodes.
+MPI_PACKAGES := libopenmpi-dev
 
 # Stops every target with one line where Swift is missing or too old.
 complaint := $(shell .ci/require-swift "$(SWIFT)")
@@ -20,7 +22,7 @@ ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps test-deps build demo test test-slurm torture sanitize format lint bench bench-peers install clean
+.PHONY: help deps test-deps build mpi demo test test-slurm torture sanitize format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
@@ -29,6 +31,7 @@ help:
 	@echo "make torture  500 kills, every power cut, full disks, an hour of fuzzing; GPTQD_TORTURE_SEED= repeats a run"
 	@echo "make sanitize the unit tests with AddressSanitizer and ThreadSanitizer, two builds of their own"
 	@echo "make build    build gptqd and gptqctl into .build/release"
+	@echo "make mpi      build libgptqdmpi.so, which jobs on several nodes need; with OpenMPI"
 	@echo "make bench    measure against the machine's limits; BENCH=--help tells what else it takes, such as --json"
 	@echo "make bench-peers  measure beside GPTQModel: PYTHON= that has it, MODEL= folder, TOKENS= JSON Lines of input_ids"
 	@echo "make deps     install the Debian packages that are missing"
@@ -45,6 +48,11 @@ test-deps: deps
 build: deps
 	$(SWIFT) build $(FLAGS)
 
+# The library that passes messages between the nodes of a job, beside the programs, which load it when they need it.
+mpi: deps
+	@.ci/install-packages $(MPI_PACKAGES)
+	GPTQD_MPI=1 $(SWIFT) build $(FLAGS) --product gptqdmpi
+
 demo: build
 	@Examples/demo.sh
 
@@ -52,7 +60,7 @@ test: test-deps
 	$(SWIFT) test $(TEST_FLAGS)
 
 # As root: Slurm's daemons start jobs as their users. They listen on the loopback interface, and end with the tests.
-test-slurm: deps
+test-slurm: mpi
 	@.ci/install-packages $(SLURM_PACKAGES)
 	$(SWIFT) build $(FLAGS)
 	GPTQD_SLURM=1 $(SWIFT) test $(TEST_FLAGS) --filter SlurmTests
@@ -81,6 +89,7 @@ lint:
 
 install: build
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/gptqd .build/release/gptqctl
+	@if [ -e .build/release/libgptqdmpi.so ]; then install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/libgptqdmpi.so; fi
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd config/gptqd.yaml config/grafana-dashboard.json README.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/gptqd/docs docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system config/gptqd.service

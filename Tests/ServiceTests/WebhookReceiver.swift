@@ -80,8 +80,17 @@ final class WebhookReceiver: Sendable {
   }
 
   /// Returns when there are so many messages.
+  struct Missing: Error {
+    let expected: Int
+    let received: Int
+  }
+
   func messages(_ count: Int) async throws -> [Message] {
-    while messages.count < count { try await Task.sleep(for: .milliseconds(10)) }
+    let deadline = ContinuousClock.now + .seconds(120)
+    while messages.count < count {
+      guard ContinuousClock.now < deadline else { throw Missing(expected: count, received: messages.count) }
+      try await Task.sleep(for: .milliseconds(10))
+    }
     return messages
   }
 

@@ -11,7 +11,7 @@ import Testing
 
   private static func fast(_ configuration: inout ServiceConfiguration) {
     configuration.webhookTiming.pauses = [.milliseconds(50), .milliseconds(200), .milliseconds(50), .milliseconds(50)]
-    configuration.webhookTiming.limit = .seconds(2)
+    configuration.webhookTiming.limit = .seconds(10)
   }
 
   private static func request(_ model: String, _ url: String) -> String {

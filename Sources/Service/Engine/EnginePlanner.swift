@@ -35,6 +35,7 @@ public struct EnginePlanner: JobPlanner {
       let quantizer = try ModelQuantizer(
         model: files.model, options: options, rules: rules, quantizesHead: request.quantization.lmHead)
       try checkLengths(request, quantizer.configuration)
+      try checkNodes(request, quantizer.configuration)
       try checkTokenizer(request, files: files)
       let estimate = try estimate(request, quantizer)
       try checkDisk(estimate)
@@ -48,7 +49,9 @@ public struct EnginePlanner: JobPlanner {
   public func check(_ request: JobRequest, configuration: [UInt8]) throws {
     try describingProblems {
       do {
-        try checkLengths(request, ModelConfiguration(JSONValue(parsing: configuration)))
+        let configuration = try ModelConfiguration(JSONValue(parsing: configuration))
+        try checkLengths(request, configuration)
+        try checkNodes(request, configuration)
       } catch let error as JSONSyntaxError {
         throw ModelError.unreadableConfiguration(path: "config.json", reason: "it is not JSON: \(error)")
       }
@@ -76,7 +79,7 @@ public struct EnginePlanner: JobPlanner {
     let samples = request.calibration.map { $0.samples ?? CalibrationData.defaultSamples } ?? 0
     let memory = try MemoryPlan(
       quantizer.configuration, plan: quantizer.plan, samples: samples, length: max(1, length), recovery: RecoveryPolicy(request),
-      limit: memory(request))
+      ranks: request.nodes ?? 1, limit: memory(request))
     let disk = try DiskEstimate(quantizer, spools: memory.diskBytes)
     return Job.Estimate(memoryBytes: memory.bytes, diskBytes: disk.peak, artifactBytes: disk.artifact)
   }
@@ -94,6 +97,11 @@ public struct EnginePlanner: JobPlanner {
     let plan = try QuantizationPlan(options, rules: rules, modules: layers.map(\.name))
     for layer in layers { try plan[layer.name]?.check(layer: layer.name, outputs: layer.outputs, inputs: layer.inputs) }
     return JobPlan(layers: layers.map { LayerRecord($0) }, warnings: Self.warnings(plan))
+  }
+
+  private func checkNodes(_ request: JobRequest, _ configuration: ModelConfiguration) throws {
+    guard let nodes = request.nodes, nodes > 1, configuration.experts != nil else { return }
+    throw Self.problem(.invalidRequest, at: "/nodes", "must be 1 for a model with experts, is \(nodes); leave it out")
   }
 
   private func checkLengths(_ request: JobRequest, _ configuration: ModelConfiguration) throws {

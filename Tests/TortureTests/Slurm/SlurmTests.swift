@@ -131,6 +131,25 @@ extension DaemonTorture {
       }
     }
 
+    @Test("Two nodes give the bytes of one; a rank that is killed costs its block")
+    func twoNodes() async throws {
+      try await SlurmSite.run { site in
+        let requests = [SlurmSite.request(samples: 64, nodes: 2), SlurmSite.request(samples: 512, seed: 1, nodes: 2)]
+        let expected = try await site.local(requests)
+        try await site.daemon(data: site.site.newDataFolder()) { daemon in
+          let undisturbed = try await daemon.ended(daemon.submit(requests[0]))
+          #expect(try SlurmSite.files(of: undisturbed) == expected[0], "\(JobSummary(undisturbed).text)")
+          #expect(undisturbed.attempt == 1 && undisturbed.slurm?.nodes == "n[1-2]")
+          let id = try await daemon.submit(requests[1])
+          _ = try await site.progress(of: id, daemon, layers: 9)
+          let ranks = try await site.workers(of: id, count: 2)
+          kill(ranks[1], SIGKILL)
+          let job = try await site.expect([id], [expected[1]], daemon, "a rank of two killed mid-block")[0]
+          #expect(job.attempt == 2 && job.interruptions.count == 1)
+        }
+      }
+    }
+
     @Test("Slurm absent at the start: jobs wait, say why, and begin when it is there")
     func absentAtStart() async throws {
       try await SlurmSite.run { site in
