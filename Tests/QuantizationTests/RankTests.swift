@@ -64,7 +64,8 @@ import Transformer
     Case(
       testDescription: "dropped sequences", samples: 200, length: 64, rows: 200, model: .overflowing(gain: 1e18), badRows: [3, 130]),
     Case(
-      testDescription: "products beyond float32", samples: 200, length: 64, rows: 200, model: .overflowing(gain: 7e6), badRows: [3, 130, 131]),
+      testDescription: "products beyond float32", samples: 200, length: 64, rows: 200, model: .overflowing(gain: 7e6),
+      badRows: [3, 130, 131]),
   ]
 
   @Test("The bytes, and what is told, don't depend on the number of ranks", arguments: cases)
@@ -156,8 +157,8 @@ import Transformer
     func values(ranks: Int) throws -> [Perplexity] {
       try ThreadRanks.run(ranks) { group in
         try Perplexity(
-          of: ModelConfiguration(folder: TinyModel.folder), weights: CheckpointFolder(TinyModel.folder), on: sequences, scratch: scratch.url,
-          ranks: group, checkCancellation: {}, report: { _ in })
+          of: ModelConfiguration(folder: TinyModel.folder), weights: CheckpointFolder(TinyModel.folder), on: sequences,
+          scratch: scratch.url, ranks: group, checkCancellation: {}, report: { _ in })
       }.map { try $0.get() }
     }
     let one = try values(ranks: 1)[0]

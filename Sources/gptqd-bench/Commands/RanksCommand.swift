@@ -5,7 +5,8 @@ import Ranks
 
 struct RanksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ranks", abstract: "A job over several processes: what each block's parts and the exchanges take, and the artifact's hash.",
+    commandName: "ranks",
+    abstract: "A job over several processes: what each block's parts and the exchanges take, and the artifact's hash.",
     discussion: """
       To be started by mpirun or srun, as many times as there are to be ranks, with libgptqdmpi.so beside this program (make mpi); or \
       with --in-process for trials. Rank 0 prints. Without --samples, --length and --group: 32 sequences of 512 tokens, group 128. All \

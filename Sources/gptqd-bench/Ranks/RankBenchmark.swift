@@ -65,7 +65,9 @@ struct RankFinding: Finding {
   }
 
   var table: TextTable {
-    var table = TextTable(["block", "s", "forward and sums s", "exchange s", "factor s", "rows s", "sent MB", "exchange of sums s", "their MB"])
+    var table = TextTable([
+      "block", "s", "forward and sums s", "exchange s", "factor s", "rows s", "sent MB", "exchange of sums s", "their MB",
+    ])
     func add(_ name: String, _ times: RankClock.Times) {
       table.add(
         [name] + [times.total, times.sums.computing, times.exchanging, times.factor.computing, times.rows.computing].map(\.asSeconds) + [
