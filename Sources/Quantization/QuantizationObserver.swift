@@ -19,6 +19,24 @@ public protocol QuantizationObserver {
   func checkCancellation() throws
 }
 
+/// Told of nothing to any effect: for ranks whose work another one reports.
+public struct QuietObserver: QuantizationObserver {
+  private let isCancelled: @Sendable () -> Bool
+
+  /// - Parameter isCancelled: Asked several times a layer.
+  public init(isCancelled: @escaping @Sendable () -> Bool = { false }) { self.isCancelled = isCancelled }
+
+  public func began(_ layer: LayerIdentity) {}
+  public func tried(_ attempt: Attempt, for layer: LayerIdentity, loss: Double?) {}
+  public func finished(_ outcome: LayerOutcome) {}
+  public func warn(_ message: String) {}
+  public func knownCure(for layer: LayerIdentity) -> KnownCure? { nil }
+  public func beganCountedWork() {}
+  public func did(_ flops: Double) {}
+  public func needsMore(_ flops: Double) {}
+  public func checkCancellation() throws { if isCancelled() { throw QuantizationCancelled() } }
+}
+
 /// What became of a layer.
 public struct LayerOutcome: Sendable, Codable {
   public enum Method: String, Sendable, Codable {

@@ -158,8 +158,7 @@ import Transformer
       try ThreadRanks.run(ranks) { group in
         try Perplexity(
           of: ModelConfiguration(folder: TinyModel.folder), weights: CheckpointFolder(TinyModel.folder), on: sequences,
-          scratch: scratch.url,
-          ranks: group, checkCancellation: {}, report: { _ in })
+          scratch: scratch.url, ranks: group, checkCancellation: {}, report: { _ in })
       }.map { try $0.get() }
     }
     let one = try values(ranks: 1)[0]

@@ -24,12 +24,10 @@ extension TinyModel {
     let source = try CheckpointFolder(Self.folder)
     var generator = SplitMix64(seed: 1)
     let tensors = try source.tensorNames.filter { !$0.contains("layers.2.") }.map { name in
-      let shape = try source.info(name).shape.map { $0 == 96 ? inner : $0 }
-      guard name.contains(".mlp.") else {
-        return (info: TensorInfo(name: name, type: .float32, shape: shape), values: try source.floats(name))
-      }
-      let values = (0..<shape[0] * shape[1]).map { _ in Float(generator.next() >> 40) / Float(1 << 24) - 0.5 }
-      return (info: TensorInfo(name: name, type: .float32, shape: shape), values: values.map { $0 * 3 / Float(shape[1]).squareRoot() })
+      let info = TensorInfo(name: name, type: .float32, shape: try source.info(name).shape.map { $0 == 96 ? inner : $0 })
+      guard name.contains(".mlp.") else { return (info: info, values: try source.floats(name)) }
+      let size = 3 / Float(info.shape[1]).squareRoot()
+      return (info: info, values: (0..<info.elementCount).map { _ in size * (Float(generator.next() >> 40) / Float(1 << 24) - 0.5) })
     }
     var writer = try SafetensorsWriter(
       folder.appending(component: "model.safetensors"), tensors: tensors.map(\.info), metadata: ["format": "pt"])

@@ -38,8 +38,8 @@ extension CalibrationSamples {
   private func steps(_ samples: Range<Int>, for use: Use) -> [CalibrationStep] {
     stride(from: 0, to: division.granules(of: samples.upperBound), by: division.ranks).compactMap { first in
       let granules = first..<min(division.granules(of: samples.upperBound), first + division.ranks)
-      let tokens =
-        granules.reduce(0) { sum, granule in parts(ofGranule: granule, for: use, in: samples).reduce(sum) { $0 + $1.count } } * length
+      let parts = granules.flatMap { parts(ofGranule: $0, for: use, in: samples) }
+      let tokens = parts.reduce(0) { $0 + $1.count } * length
       return tokens == 0 ? nil : CalibrationStep(use: use, granules: granules, samples: samples, tokens: tokens)
     }
   }

@@ -16,7 +16,7 @@ struct SharedHiddenStates {
 
   private static let prefix = "hidden-rank-"
 
-  /// Removes what another number of ranks left.
+  /// Removes what another number of ranks left, and what was written in part.
   ///
   /// - Parameters:
   ///   - blocks: Folder of finished blocks.
@@ -26,7 +26,11 @@ struct SharedHiddenStates {
   init(besides blocks: URL, ranks: any RankGroup, reserve: Int, interval: Duration) throws {
     self.ranks = ranks
     folder = Self.folder(of: ranks.rank, of: ranks.count, in: blocks)
-    if ranks.count > 1 { try DurableFile.makeFolder(folder, permissions: 0o700) }
+    if ranks.count > 1 {
+      try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        .filter { $0.pathExtension == "tmp" }.forEach(FileManager.default.removeItem)
+      try DurableFile.makeFolder(folder, permissions: 0o700)
+    }
     file = HiddenStateFile(in: folder, reserve: reserve, interval: interval)
     if ranks.rank == 0 { Self.removeAll(in: blocks, butOf: ranks.count) }
   }
