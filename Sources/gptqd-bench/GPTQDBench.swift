@@ -10,7 +10,8 @@ struct GPTQDBench: ParsableCommand {
       standard error. Seconds are wall time. Anything else that runs on the machine spoils the numbers.
       """,
     subcommands: [
-      Everything.self, Limits.self, Solver.self, Scaling.self, Qwen2.self, Job.self, Generate.self, RanksCommand.self, Peers.self,
+      Everything.self, Limits.self, Solver.self, Scaling.self, Qwen2.self, Job.self, Generate.self, RanksCommand.self, Nodes.self,
+      Peers.self,
       TokenizerCommand.self, JobChild.self,
     ], defaultSubcommand: Everything.self)
 }

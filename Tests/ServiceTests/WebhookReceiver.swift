@@ -79,12 +79,12 @@ final class WebhookReceiver: Sendable {
     }
   }
 
-  /// Returns when there are so many messages.
   struct Missing: Error {
     let expected: Int
     let received: Int
   }
 
+  /// Returns when there are so many messages.
   func messages(_ count: Int) async throws -> [Message] {
     let deadline = ContinuousClock.now + .seconds(120)
     while messages.count < count {

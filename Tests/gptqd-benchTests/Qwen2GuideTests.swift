@@ -60,11 +60,11 @@ import gptqd_bench
     let quantizer = try Self.checkpoint(in: folder)
     let rows = try Self.rows(beginningWith: "8 GiB") + Self.rows(beginningWith: "24 GiB") + Self.rows(beginningWith: "64 GiB")
     try #require(rows.count == 4)
-    // The page is for two cores, and says what each further one takes.
-    let more = Double(Cores.perJob - 2) * 0.232783872
     for row in rows {
       var options = QuantizationOptions()
       if row[0].contains("--error-compensation 0") { options.errorCompensation = 0 }
+      // The page is for two cores, and says what each further one takes.
+      let more = Double(Cores.perJob - 2) * (options.errorCompensation > 0 ? 0.252182528 : 0.232783872)
       let limit = Int(try Self.number(row[0])) << 30
       let plan = try MemoryPlan(
         quantizer.configuration, plan: QuantizationPlan(options), samples: 128, length: 2048, recovery: RecoveryPolicy(escalation: []),

@@ -38,7 +38,7 @@ extension CalibrationSamples {
   private func steps(_ samples: Range<Int>, for use: Use) -> [CalibrationStep] {
     stride(from: 0, to: division.granules(of: samples.upperBound), by: division.ranks).compactMap { first in
       let granules = first..<min(division.granules(of: samples.upperBound), first + division.ranks)
-      let parts = granules.flatMap { parts(ofGranule: $0, for: use, in: samples) }
+      let parts = granules.flatMap { self.parts(ofGranule: $0, for: use, in: samples) }
       let tokens = parts.reduce(0) { $0 + $1.count } * length
       return tokens == 0 ? nil : CalibrationStep(use: use, granules: granules, samples: samples, tokens: tokens)
     }

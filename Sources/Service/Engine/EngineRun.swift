@@ -60,8 +60,12 @@ struct EngineRun {
     return try work()
   }
 
-  /// The request as the report shows it.
-  func requestJSON() throws -> JSONValue { try JSONValue(parsing: Array(APICoding.encode(job.request))) }
+  /// The request as the report shows it. Where it was computed makes no difference to what came of it.
+  func requestJSON() throws -> JSONValue {
+    var request = job.request
+    (request.slurm, request.nodes) = (nil, nil)
+    return try JSONValue(parsing: Array(APICoding.encode(request)))
+  }
 
   /// Publishes what is staged.
   func succeed(_ report: QuantizationReport, observer: JournalObserver) throws -> JobOutcome {

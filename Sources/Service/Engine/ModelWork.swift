@@ -57,7 +57,10 @@ struct ModelWork {
   func measureResult(checkCancellation: () throws -> Void, report: (_ flops: Double) throws -> Void) throws -> Perplexity? {
     try quantizer.ranks.meet()
     let result = try QuantizedCheckpoint(folders.staging, format: quantizer.plan.base.format)
-    return try measure(result, checkCancellation: checkCancellation, report: report)
+    let perplexity = try measure(result, checkCancellation: checkCancellation, report: report)
+    // Rank 0 moves the files once all have read them.
+    try quantizer.ranks.meet()
+    return perplexity
   }
 
   private func measure(

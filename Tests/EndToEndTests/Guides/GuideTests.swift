@@ -9,7 +9,7 @@ extension ProgramTests {
       "hardware": "memory and hours", "install": "a build from sources and root", "systemd": "a machine that systemd runs",
       "network": "the internet", "transformers": "torch", "vllm": "torch and a GPU", "huggingface_hub": "a package from PyPI",
       "gptqmodel": "torch",
-      "prometheus": "a Prometheus server",
+      "prometheus": "a Prometheus server", "slurm": "a cluster",
       "tls": "a name and a certificate",
     ]
 

@@ -67,10 +67,10 @@ struct SlurmSite: Sendable {
     }
   }
 
-  /// Of a job that succeeded. What its report says of the request tells how many nodes it had.
+  /// Of a job that succeeded.
   static func files(of job: Job) throws -> [String: String] {
     guard let result = job.result else { throw DaemonProcess.Failure.jobFailed(job.error?.detail ?? "\(job.status)") }
-    return Dictionary(uniqueKeysWithValues: result.files.filter { $0.path != "report.json" }.map { ($0.path, $0.sha256) })
+    return Dictionary(uniqueKeysWithValues: result.files.map { ($0.path, $0.sha256) })
   }
 
   /// Waits until a job has finished some layers, and begun another.
