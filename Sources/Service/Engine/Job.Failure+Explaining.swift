@@ -3,7 +3,6 @@ import Foundation
 import JobModel
 import JobStore
 import Quantization
-import Ranks
 import Tokenization
 import Transformer
 
@@ -21,7 +20,6 @@ extension Job.Failure {
     case let error as CheckpointError: self.init(error)
     case let error as InputSizes.TooLarge: self.init(code: "memory_limit", detail: "\(error)", advice: "Then gptqctl retry.")
     case let error as JobStoreError: self.init(error)
-    case let error as RankError: self.init(code: "rank_failed", detail: error.description, advice: "Then gptqctl retry.")
     case let error as Job.Failure: self = error
     default:
       guard let code = error.posixCode else { return nil }

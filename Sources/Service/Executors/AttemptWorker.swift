@@ -61,7 +61,15 @@ public struct AttemptWorker: Sendable {
 
   private func lead(_ session: AttemptSession, onBegin: (@escaping @Sendable (String) -> Void) -> Void) throws {
     onBegin { session.stop(because: $0) }
-    try session.run { session in try work.run(specification.job, files, folders, session.cancellation, session.journal) }
+    try session.run { session in
+      do {
+        return try work.run(specification.job, files, folders, session.cancellation, session.journal)
+      } catch let error as RankError {
+        // Another rank's end says nothing of the job: the next attempt may get further.
+        session.stop(because: "\(error)")
+        throw CancellationError()
+      }
+    }
   }
 
   private func assist(onBegin: (@escaping @Sendable (String) -> Void) -> Void) throws {
