@@ -1,17 +1,24 @@
 import Checkpoint
 import Foundation
 
-/// Makes a folder hold the files of another one, without copying where the file system has hard links.
+/// Makes a folder hold the files of another one, and of the folders in it, without copying where the file system has hard links.
 package enum FolderMirror {
   /// Files that are being written (`.tmp`) are left out; each file is there in full or not at all.
   package static func mirror(_ source: URL, at target: URL) throws {
     try DurableFile.makeFolder(target, permissions: 0o700)
     let names = try FileManager.default.contentsOfDirectory(atPath: source.path).filter { !$0.hasSuffix(".tmp") }
-    for name in names { try put(source.appending(component: name), at: target.appending(component: name)) }
+    for name in names {
+      let (entry, copy) = (source.appending(component: name), target.appending(component: name))
+      try isFolder(entry) ? mirror(entry, at: copy) : put(entry, at: copy)
+    }
     for name in try FileManager.default.contentsOfDirectory(atPath: target.path) where !names.contains(name) {
       try? FileManager.default.removeItem(at: target.appending(component: name))
     }
     try DurableFile.syncFolder(target)
+  }
+
+  private static func isFolder(_ url: URL) -> Bool {
+    (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true
   }
 
   private static func put(_ file: URL, at target: URL) throws {

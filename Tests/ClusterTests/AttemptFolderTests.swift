@@ -122,11 +122,14 @@ import Testing
       try write("1", source.appending(component: "same"))
       try write("new", source.appending(component: "changed"))
       try write("half", source.appending(component: "half.tmp"))
+      try FileManager.default.createDirectory(at: source.appending(component: "rank-1"), withIntermediateDirectories: true)
+      try write("inner", source.appending(path: "rank-1/hidden"))
       try write("old", target.appending(component: "changed"))
       try write("old", target.appending(component: "gone"))
       for _ in 0..<2 {
         try FolderMirror.mirror(source, at: target)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == ["changed", "same"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == ["changed", "rank-1", "same"])
+        #expect(try String(contentsOf: target.appending(path: "rank-1/hidden"), encoding: .utf8) == "inner")
         #expect(try String(contentsOf: target.appending(component: "changed"), encoding: .utf8) == "new")
       }
     }
