@@ -8,6 +8,8 @@ FLAGS := -c release
 # Daemons of hundreds of tests at once would make each other late.
 TEST_FLAGS := $(FLAGS) --disable-testable-imports --experimental-maximum-parallelization-width 16
 PACKAGES := libopenblas-dev liblapacke-dev libsqlite3-dev libpcre2-dev pkg-config curl
+# What jobs over several processes need besides.
+MPI_PACKAGES := libopenmpi-dev openmpi-bin
 # What only tests need; those that need what can't be installed say so and are skipped.
 TEST_PACKAGES := strace sqlite3 python3 python3-venv chromium
 
@@ -17,7 +19,7 @@ ifneq ($(complaint),)
 $(error $(complaint))
 endif
 
-.PHONY: help deps test-deps build demo test torture sanitize format lint bench bench-peers install clean
+.PHONY: help deps test-deps build mpi demo test torture sanitize format lint bench bench-peers install clean
 
 help:
 	@echo "make demo     quantize the example model, start to end"
@@ -25,6 +27,7 @@ help:
 	@echo "make torture  500 kills, every power cut, full disks, an hour of fuzzing; GPTQD_TORTURE_SEED= repeats a run"
 	@echo "make sanitize the unit tests with AddressSanitizer and ThreadSanitizer, two builds of their own"
 	@echo "make build    build gptqd and gptqctl into .build/release"
+	@echo "make mpi      build libgptqdmpi.so, with which several processes can do one job"
 	@echo "make bench    measure against the machine's limits; BENCH=--help tells what else it takes, such as --json"
 	@echo "make bench-peers  measure beside GPTQModel: PYTHON= that has it, MODEL= folder, TOKENS= JSON Lines of input_ids"
 	@echo "make deps     install the Debian packages that are missing"
@@ -40,6 +43,10 @@ test-deps: deps
 
 build: deps
 	$(SWIFT) build $(FLAGS)
+
+mpi: deps
+	@.ci/install-packages $(MPI_PACKAGES)
+	GPTQD_MPI=1 $(SWIFT) build $(FLAGS) --product gptqdmpi
 
 demo: build
 	@Examples/demo.sh

@@ -2,16 +2,16 @@ import COpenBLAS
 
 /// The BLAS that this process is linked with.
 public enum BLASLibrary {
-  /// Version, target and options as OpenBLAS states them.
-  public static var configuration: String { String(cString: openblas_get_config()) }
+  /// Version, target and options as OpenBLAS states them, in a buffer that all threads write to when they ask.
+  public static let configuration = String(cString: openblas_get_config())
 
   /// The processor kernels that OpenBLAS chose at start.
-  public static var core: String { String(cString: openblas_get_corename()) }
+  public static let core = String(cString: openblas_get_corename())
 
   /// A digest of some products: where it is another one, so are the bits of the same products.
   ///
   /// OpenBLAS cuts products by the sizes of the processor's caches too, which the name of its kernels doesn't tell.
-  public static var productBits: String {
+  public static let productBits: String = {
     func bits<Scalar: BLASScalar>(_ type: Scalar.Type, _ rows: Int, _ inner: Int) -> UInt64 {
       // 1/3 of small integers: sums of their products are rounded.
       let x = Matrix<Scalar>(rows: inner, columns: rows, elements: (0..<inner * rows).map { Scalar($0 * 37 % 101 - 50) / 3 })
@@ -25,7 +25,7 @@ public enum BLASLibrary {
     }
     let parts = [bits(Float.self, 520, 1100), bits(Float.self, 37, 4096), bits(Double.self, 300, 700)]
     return parts.map { String($0, radix: 16) }.joined(separator: " ")
-  }
+  }()
 
   /// Makes BLAS compute on the thread that calls it, before the first call (`Cores`).
   static let isSingleThreaded: Bool = {

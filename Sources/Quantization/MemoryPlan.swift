@@ -127,7 +127,7 @@ private struct MemoryDemand {
       return original + statistics + max(factor + result, activations)
     }
     let head = plan.quantizesHead ? Self.head(LayerIdentity(outputHeadOf: configuration), plan) : 0
-    let exchanged = ranks > 1 && isCalibrated ? Self.exchanged(widest: linears.reduce(0) { max($0, $1.inputs) }) : 0
+    let exchanged = ranks > 1 && isCalibrated ? Self.exchanged(linears) : 0
     fixed = Self.program + max(weights * float + (stages.max() ?? 0), head) + exchanged
   }
 
@@ -143,8 +143,13 @@ private struct MemoryDemand {
     Cores.perJob * 256 * inputs * MemoryLayout<Float>.stride * (compensates ? 13 : 12)
   }
 
-  /// Tiles on their way from rank to rank: a rank's own and what it gets for those that it adds up. The largest sums are Hessians.
-  private static func exchanged(widest: Int) -> Int { 2 * min(SharedSums.bytesAtOnce, 4 * widest * widest) }
+  /// Tiles of sums on their way from rank to rank, own and others', of which a Hessian's in float64 are most; and of quantized rows what a
+  /// rank sends, what it gets, and what it makes of that.
+  private static func exchanged(_ linears: [LinearLayer]) -> Int {
+    let widest = linears.reduce(0) { max($0, $1.inputs) }
+    let weights = linears.reduce(0) { max($0, $1.outputs * $1.inputs) }
+    return 2 * min(SharedSums.bytesAtOnce, 4 * widest * widest) + 4 * weights
+  }
 
   private static func weights(_ linears: [LinearLayer]) -> Int { linears.reduce(0) { $0 + $1.outputs * $1.inputs } }
 
