@@ -153,7 +153,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "gptqd", "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "StrictJSON",
+        "gptqd", "Service", "gptqctl", "Quantization", "Checkpoint", "JobModel", "JobStore", "Ranks", "StrictJSON",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         .product(name: "Crypto", package: "swift-crypto"),

@@ -2,7 +2,7 @@ import COpenBLAS
 
 /// The BLAS that this process is linked with.
 public enum BLASLibrary {
-  /// Version, target and options as OpenBLAS states them: once, since it writes them to one place for all threads.
+  /// Version, target and options as OpenBLAS states them, in a buffer that all threads write to when they ask.
   public static let configuration = String(cString: openblas_get_config())
 
   /// The processor kernels that OpenBLAS chose at start.

@@ -71,8 +71,8 @@ public struct ModelQuantizer: Sendable {
 
   /// Quantizes every block that isn't in `blocks` yet, and writes its packed linears there.
   ///
-  /// The bytes don't depend on the number of ranks. All have the same folder of blocks, to which rank 0 writes; what went wrong on one of
-  /// them is thrown by all.
+  /// The bytes don't depend on the number of ranks. All have the same folder of blocks, to which rank 0 writes. Where one fails, the
+  /// others throw the same, or `RankError.abandoned`.
   ///
   /// - Parameters:
   ///   - calibration: Needed by method `gptq`.

@@ -28,7 +28,14 @@ extension RankGroup {
   /// - Throws: `RankError`.
   public func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     guard count > 1 else { return [bytes] }
-    let sizes = try gatherSizes(bytes.count)
+    return try allGather(bytes, sizes: gatherSizes(bytes.count))
+  }
+
+  /// What each rank gave, in the order of ranks.
+  ///
+  /// - Parameter sizes: Bytes of each rank.
+  /// - Throws: `RankError`.
+  public func allGather(_ bytes: [UInt8], sizes: [Int]) throws -> [[UInt8]] {
     var parts = sizes.map { [UInt8](repeating: 0, count: $0) }
     parts[rank] = bytes
     try bytes.withUnsafeBytes { sent in

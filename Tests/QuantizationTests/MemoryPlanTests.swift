@@ -46,6 +46,23 @@ import Transformer
     #expect(try plan(qwen2(blocks: 1), limit: nil).bytes == plan(qwen2(blocks: 80), limit: nil).bytes)
   }
 
+  @Test("A rank holds its part of the tokens, and what is on its way to others")
+  func dividesAmongRanks() throws {
+    let configuration = try qwen2(blocks: 2)
+    func plan(ranks: Int) throws -> MemoryPlan {
+      try MemoryPlan(
+        configuration, plan: QuantizationPlan(QuantizationOptions(groupSize: 128)), samples: 512, length: 2048, recovery: RecoveryPolicy(),
+        ranks: ranks, limit: nil)
+    }
+    let (one, two, four) = try (plan(ranks: 1), plan(ranks: 2), plan(ranks: 4))
+    // Two streams of 2048-token sequences in float32: hidden states, attention outputs, inner activations.
+    let tokens = 2 * 512 * 2048 * (2 * 3584 + 18_944) * 4
+    #expect(two.bytes - four.bytes == tokens / 4)
+    let exchanged = two.bytes - (one.bytes - tokens / 2)
+    // Twice 256 MiB of sums, and quantized rows of some hundred MB.
+    #expect(exchanged > 512 << 20 && exchanged < 1 << 30, "\(exchanged)")
+  }
+
   @Test("Samples that a starved layer goes on to are part of the plan")
   func countsEscalation() throws {
     let configuration = try qwen2(blocks: 2)

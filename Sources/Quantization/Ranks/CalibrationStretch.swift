@@ -38,8 +38,7 @@ extension CalibrationSamples {
   private func steps(_ samples: Range<Int>, for use: Use) -> [CalibrationStep] {
     stride(from: 0, to: division.granules(of: samples.upperBound), by: division.ranks).compactMap { first in
       let granules = first..<min(division.granules(of: samples.upperBound), first + division.ranks)
-      let parts = granules.flatMap { self.parts(ofGranule: $0, for: use, in: samples) }
-      let tokens = parts.reduce(0) { $0 + $1.count } * length
+      let tokens = granules.reduce(0) { $0 + self.tokens(ofGranule: $1, for: use, in: samples) }
       return tokens == 0 ? nil : CalibrationStep(use: use, granules: granules, samples: samples, tokens: tokens)
     }
   }
@@ -72,6 +71,10 @@ extension CalibrationSamples {
     return parts
   }
 
+  private func tokens(ofGranule granule: Int, for use: Use, in samples: Range<Int>) -> Int {
+    parts(ofGranule: granule, for: use, in: samples).reduce(0) { $0 + $1.count } * length
+  }
+
   private func granule(of rank: Int, in step: CalibrationStep) -> Int? {
     step.granules.count > rank ? step.granules.lowerBound + rank : nil
   }
@@ -88,8 +91,7 @@ extension CalibrationSamples {
   /// Tokens that each rank adds in a step, dropped sequences left out.
   func tokensByRank(of step: CalibrationStep) -> [Int] {
     (0..<division.ranks).map { rank in
-      guard let granule = granule(of: rank, in: step) else { return 0 }
-      return parts(ofGranule: granule, for: step.use, in: step.samples).reduce(0) { $0 + $1.count } * length
+      granule(of: rank, in: step).map { tokens(ofGranule: $0, for: step.use, in: step.samples) } ?? 0
     }
   }
 

@@ -37,7 +37,8 @@ final class SharedSums {
     _ factors: [Tiles.Factors], to tiles: Tiles, _ bunch: TileBunch, _ contributing: [Bool]
   ) throws {
     let products = own.lend(bunch.values, as: Float.self)
-    let overflows = try ranks.allGather(multiply(factors, tiles, bunch, into: products))
+    let overflows = try ranks.allGather(
+      multiply(factors, tiles, bunch, into: products), sizes: contributing.map { _ in bunch.tiles.count })
     let incoming = bunch.values(of: ranks.rank)
     let received = others.lend(ranks.count * incoming.count, as: Float.self)
     try ranks.exchange(

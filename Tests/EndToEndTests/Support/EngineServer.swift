@@ -1,6 +1,8 @@
 import Foundation
 import JobModel
+import JobStore
 import Logging
+import Ranks
 import Service
 import ServiceLifecycleTestKit
 import gptqctl
@@ -28,8 +30,10 @@ struct EngineServer: Sendable {
   ///   - settings: Environment variables of the configuration.
   ///   - token: That the client sends.
   ///   - freeBytes: On the data folder's disk; nil: as it is.
+  ///   - ranks: That do each job together, as threads.
   static func run(
-    _ settings: [String: String] = [:], token: String? = nil, freeBytes: Int? = nil, _ body: (EngineServer) async throws -> Void
+    _ settings: [String: String] = [:], token: String? = nil, freeBytes: Int? = nil, ranks: Int = 1,
+    _ body: (EngineServer) async throws -> Void
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(component: "gptqd-e2e-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -48,13 +52,21 @@ struct EngineServer: Sendable {
         "GPTQD_DATASETS_ROOTS": folder.appending(component: "datasets").path,
       ].merging(settings) { $1 })
     let limits = EngineLimits(configuration)
-    let work = EngineWork(limits, maxShardBytes: 1 << 30)
     let daemon = try Daemon(
       configuration,
       planner: EnginePlanner(memory: configuration.plannedMemory(of:), dataFolder: configuration.dataFolder) {
         freeBytes ?? FileManager.freeBytes(in: $0)
       },
-      work: work.run,
+      work: { job, files, folders, cancellation, journal in
+        let parts: [Result<JobOutcome?, any Error>] = ThreadRanks.run(ranks) { group in
+          let work = EngineWork(limits, maxShardBytes: 1 << 30, ranks: group)
+          if group.rank == 0 { return try work.run(job, files, folders, cancellation, journal) }
+          try work.assist(job, files, folders)
+          return nil
+        }
+        guard let outcome = try parts[0].get() else { throw CancellationError() }
+        return outcome
+      },
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await testGracefulShutdown { trigger in
       let (urls, found) = AsyncStream.makeStream(of: String.self)
