@@ -1,4 +1,5 @@
 import Checkpoint
+import Cluster
 import Foundation
 import JobModel
 import JobRunner
@@ -69,7 +70,9 @@ actor ArtifactStore {
   func remove(_ id: JobID) async throws {
     verdicts = verdicts.filter { $0.key.job != id }
     let folders = folder.folders(for: id.text)
+    let attempts = folder.clusterFolders
     try await files.run {
+      attempts.remove(id)
       for url in [folders.artifact, folders.work] {
         do {
           try FileManager.default.removeItem(at: url)
