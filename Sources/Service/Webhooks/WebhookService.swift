@@ -67,17 +67,20 @@ actor WebhookService: Service {
 
   /// Begins to send what is due, as far as the limits allow.
   private func begin() async throws {
+    var now = Date()
     while !isStopping, sending.count < Self.limit {
+      now = Date()
       let counts = Dictionary(grouping: sending.values, by: \.authority).mapValues(\.count)
       let busy = Set(counts.filter { $0.value >= Self.hostLimit }.keys)
-      let items = try await outbox.due(at: Date(), without: busy, Set(sending.keys), limit: Self.limit)
+      let items = try await outbox.due(at: now, without: busy, Set(sending.keys), limit: Self.limit)
       guard !items.isEmpty, !isStopping else { break }
       for item in items where sending.count < Self.limit {
         guard sending.values.count(where: { $0.authority == item.url.authority }) < Self.hostLimit else { continue }
         sending[item.id] = (item.url.authority, Task { await self.send(item) })
       }
     }
-    if let next = try await outbox.nextDue(after: Date()) { wake(in: .seconds(max(0.01, next.timeIntervalSinceNow))) }
+    // After the same moment: what came due since would be in neither.
+    if let next = try await outbox.nextDue(after: now) { wake(in: .seconds(max(0.01, next.timeIntervalSinceNow))) }
   }
 
   private func wake(in pause: Duration) {
