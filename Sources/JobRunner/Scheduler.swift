@@ -22,8 +22,8 @@ public actor Scheduler: Service {
   /// Jobs that run.
   public var runningCount: Int { running.count }
   private var isDraining = false
-  /// What kept the executor from starting jobs when it was asked last.
-  private var knownObstacle: String?
+  /// What kept the executor from starting jobs when it was asked last; nil: it wasn't asked yet.
+  private var knownObstacle: String??
   private let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
   /// - Parameters:
@@ -67,11 +67,8 @@ public actor Scheduler: Service {
 
   /// Runs jobs until the daemon stops.
   public func run() async throws {
-    if executor.outlivesDaemon {
-      for job in try await repository.unended() { start(job) }
-    } else {
-      for job in try await takeUpOrphans() { log(takenUp: job) }
-    }
+    let jobs = try await jobsOfTheDaemonBefore()
+    for job in jobs { executor.outlivesDaemon ? start(job) : log(takenUp: job) }
     wake()
     await withGracefulShutdownHandler {
       for await _ in wakes {
@@ -112,17 +109,16 @@ public actor Scheduler: Service {
 
   /// Tells of what keeps the executor from starting jobs with those that wait, and looks again later.
   private func isReady() async -> Bool {
-    let obstacle = await executor.obstacle()
-    if obstacle != knownObstacle {
-      knownObstacle = obstacle
-      logger.warning(
-        "\(obstacle == nil ? "jobs can be started again" : "no job can be started now")", metadata: ["reason": "\(obstacle ?? "none")"])
-    }
     guard executor.outlivesDaemon else { return true }
-    do {
-      try await repository.noteUnreachable(obstacle)
-    } catch {
-      logger.error("what keeps jobs waiting can't be stored", metadata: ["error": "\(error)"])
+    let obstacle = await executor.obstacle()
+    // While there is one, further jobs may have come.
+    if obstacle != nil || knownObstacle != .some(nil) {
+      do {
+        try await repository.noteUnreachable(obstacle)
+        knownObstacle = .some(obstacle)
+      } catch {
+        logger.error("what keeps jobs waiting can't be stored", metadata: ["error": "\(error)"])
+      }
     }
     guard obstacle != nil else { return true }
     wake(after: Self.patience)
@@ -137,10 +133,10 @@ public actor Scheduler: Service {
   }
 
   /// Tries again as long as the disk doesn't take it.
-  private func takeUpOrphans() async throws -> [Job] {
+  private func jobsOfTheDaemonBefore() async throws -> [Job] {
     while true {
       do {
-        return try await repository.takeUpOrphans(now: Date())
+        return executor.outlivesDaemon ? try await repository.unended() : try await repository.takeUpOrphans(now: Date())
       } catch let error as JobStoreError where error.isOfDisk && !isDraining {
         logger.error("the jobs of the daemon before can't be taken up yet", metadata: ["error": "\(error)"])
         makeRoom()

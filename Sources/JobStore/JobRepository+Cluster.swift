@@ -89,12 +89,10 @@ extension JobRepository {
   ///
   /// - Parameter reason: nil: some can be.
   public func noteUnreachable(_ reason: String?) async throws {
-    let isNew = try await read { database in
-      try database.jobs(sql: "SELECT body FROM jobs WHERE status = 'queued'").contains { $0.slurm?.unreachable != reason }
-    }
-    guard isNew else { return }
     try await write { database in
-      for job in try database.jobs(sql: "SELECT body FROM jobs WHERE status = 'queued'") where job.slurm?.unreachable != reason {
+      let others = try database.jobs(
+        sql: "SELECT body FROM jobs WHERE status = 'queued' AND body ->> '$.slurm.unreachable' IS NOT ?", arguments: [reason])
+      for job in others {
         try database.update(job) { job in
           var placement = job.slurm ?? SlurmPlacement()
           placement.unreachable = reason

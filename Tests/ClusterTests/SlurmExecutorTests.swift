@@ -180,6 +180,29 @@ import Testing
     #expect(cluster.slurm.calls("sbatch").count == 1)
   }
 
+  @Test("A daemon that was killed after it gave an attempt up, and before it stored that with the job, starts another one")
+  func givenUpOnce() async throws {
+    let cluster = try TestCluster()
+    let id = try await cluster.submit()
+    var running: TestWorker?
+    try await cluster.daemon { _ in
+      running = try await cluster.start(of: id)
+      try running?.journal.warning("before")
+      try await cluster.job(id) { $0.warnings == ["before"] }
+    }
+    let first = try #require(running)
+    try first.session.folder.raiseFence()
+    try await eventually { first.session.cancellation.isCancelled }
+    try first.session.run { _ in throw CancellationError() }
+    let attempt = try await cluster.repository.prepareAttempt(of: id, attempt: 1)
+    try await cluster.repository.fence(attempt)
+    try await cluster.daemon { _ in
+      try #require(try await cluster.start(2, of: id)).succeed()
+      let job = try await cluster.job(id) { $0.status.isEnded }
+      #expect(job.status == .succeeded && job.attempt == 2 && job.interruptions.count == 1)
+    }
+  }
+
   @Test("A daemon that was killed after it published, and before it stored that, publishes once")
   func publishesOnce() async throws {
     let cluster = try TestCluster()

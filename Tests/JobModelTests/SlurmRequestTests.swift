@@ -58,6 +58,7 @@ import Testing
       (#""slurm": {"partition": "-x"}"#, "/slurm/partition"), (#""slurm": {"partition": "a b"}"#, "/slurm/partition"),
       (#""slurm": {"partition": "../x"}"#, "/slurm/partition"), (#""slurm": {"cpus": 0}"#, "/slurm/cpus"),
       (#""slurm": {"memory": 5}"#, "/slurm/memory"), (#""slurm": {"memory": "5GB"}"#, "/slurm/memory"),
+      (#""slurm": {"memory": "0GiB"}"#, "/slurm/memory"),
       (#""slurm": {"time": "soon"}"#, "/slurm/time"), (#""slurm": {"constraint": "-a"}"#, "/slurm/constraint"),
       (#""slurm": {"constraint": "a;b"}"#, "/slurm/constraint"), (#""slurm": {"constraint": "$(x)"}"#, "/slurm/constraint"),
       (#""slurm": {"constraint": ""}"#, "/slurm/constraint"), (#""slurm": {"account": "x"}"#, "/slurm/account"),

@@ -71,5 +71,5 @@ public struct SlurmSettings: Sendable, Hashable {
   }
 
   /// Bytes that a job may have resident on each node; nil: as many as its node gives.
-  public func memory(of request: JobRequest) -> Int? { (request.slurm?.memory ?? defaults.memory ?? limits.memory)?.bytes }
+  public func memory(of request: JobRequest) -> Int? { (request.slurm?.memory ?? defaults.memory)?.bytes }
 }

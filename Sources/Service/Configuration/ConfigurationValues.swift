@@ -1,6 +1,7 @@
 import Checkpoint
 import Configuration
 import Foundation
+import JobModel
 import SystemPackage
 import Yams
 
@@ -104,13 +105,7 @@ struct ConfigurationValues {
 
   /// A number of bytes, or such as 12GiB or 500MiB.
   func bytes(_ key: ConfigurationKey) throws(ConfigurationError) -> Int? {
-    try value(key, expected: "a number of bytes, as 8589934592 or 8GiB") { text in
-      let digits = text.prefix { ("0"..."9").contains($0) }
-      let units = ["": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40]
-      guard let number = Int(digits), let unit = units[text.dropFirst(digits.count).lowercased()] else { return nil }
-      let (bytes, overflow) = number.multipliedReportingOverflow(by: unit)
-      return overflow ? nil : bytes
-    }
+    try value(key, expected: ByteSize.expected) { ByteSize($0)?.bytes }
   }
 
   func choice<Choice: RawRepresentable & CaseIterable>(

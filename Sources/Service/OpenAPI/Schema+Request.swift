@@ -37,7 +37,11 @@ extension Schema {
   private static let slurm = object([
     .optional("partition", text(pattern: "^[A-Za-z0-9._][A-Za-z0-9._-]*$", characters: 1...96).with("not", ["enum": [".", ".."]]).orNull),
     .optional("cpus", integer(1...4096).orNull, "Of each node."),
-    .optional("memory", text(pattern: "^[0-9]{1,6}([kK]|[mM]|[gG]|[tT])[iI][bB]$|^[0-9]{1,18}$").orNull, "Of each node, such as `64GiB`."),
+    .optional(
+      "memory",
+      text(
+        pattern: "^(?=.*[1-9])([0-9]{1,18}|[0-9]{1,15}[kK][iI][bB]|[0-9]{1,12}[mM][iI][bB]|[0-9]{1,9}[gG][iI][bB]|[0-9]{1,6}[tT][iI][bB])$"
+      ).orNull, "Of each node, such as `64GiB`."),
     .optional(
       "time", text(pattern: "^(?=.*[1-9])([0-9]{1,3}-)?[0-9]{1,4}(:[0-9]{1,4}){0,2}$").orNull,
       "Of an attempt, as Slurm writes it: `90` (minutes), `12:00:00`, `2-12:00:00`."),
